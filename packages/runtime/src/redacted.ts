@@ -1,5 +1,3 @@
-const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
-
 /**
  * Bytes that no log, error, JSON or debugger line may show. Conversion to a string, `toJSON` and `util.inspect` all give
  * `[redacted]`; the bytes are had by asking for them.
@@ -30,7 +28,9 @@ export class SecretBytes {
     return "[redacted]";
   }
 
-  [inspect](): string {
-    return "[redacted]";
+  static {
+    Object.defineProperty(SecretBytes.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+      value: () => "[redacted]",
+    });
   }
 }
