@@ -1,0 +1,26 @@
+/**
+ * A running replica: raft joined to a disk, a network and a clock, and the ports through which request workers use it.
+ *
+ * - `replica/` the synchronous step machine and the shell around it
+ * - `port/` what a request worker holds: `WorkerStore`, `ClusterClient`
+ * - `wal/`, `state/`, `snapshot/` the disk
+ * - `transport/`, `membership/` the network, and who may take part
+ */
+export type { Authenticity, CommandAuthenticator, CommandSigner } from "./authenticator.ts";
+export { sealedAuthenticator } from "./authenticator.ts";
+export type { Channel, PortLike, Transferable } from "./port/channel.ts";
+export { localChannelPair, portChannel } from "./port/channel.ts";
+export type { ClusterMember, ClusterStatus } from "./port/cluster-status.ts";
+export type { CallOutcome, CallTarget, ReplicaToWorker, WorkerToReplica } from "./port/messages.ts";
+export type { NodeRecord } from "./replica/node-record.ts";
+export { decodeNodeRecord, encodeNodeRecord, nodeKey, removedNodeKey } from "./replica/node-record.ts";
+export type {
+  DriverMessage,
+  DropReason,
+  NodeStatusMessage,
+  PeerMessage,
+  ProposalDroppedMessage,
+  ProposalId,
+  ProposeMembershipMessage,
+  ProposeMessage,
+} from "./transport/message.ts";

@@ -1,0 +1,30 @@
+/** What a node knows of its cluster at one moment, as operators and the front doors are told. */
+
+export interface ClusterMember {
+  readonly nodeId: number;
+  readonly name: string;
+  readonly voter: boolean;
+  readonly clusterAddress: string;
+  readonly apiAddress: string;
+  readonly grpcAddress: string;
+  /** The highest index known to stand in its log; only the leader knows. */
+  readonly match?: number;
+  readonly leader: boolean;
+  /** A frame came from it lately (always true of the node itself). */
+  readonly online: boolean;
+  /** What it last said of itself; undefined until it has said anything. */
+  readonly sealed?: boolean;
+}
+
+export interface ClusterStatus {
+  readonly nodeId: number;
+  readonly clusterId?: string;
+  /** 0: none known. */
+  readonly leaderId: number;
+  readonly term: number;
+  readonly state: "leader" | "follower" | "candidate" | "pre-candidate";
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly logTimeMs: number;
+  readonly members: readonly ClusterMember[];
+}

@@ -1,0 +1,93 @@
+/**
+ * The protocol between a request worker and its node's replica. Each side posts one array of messages a turn. Order
+ * carries meaning in one direction: a worker hears of the keys that a group changed before it hears the group's
+ * verdicts, and of a new generation before anything that was applied on top of it.
+ */
+import type { ConfChangeV2 } from "@strongroom/raft";
+import type { Verdict } from "@strongroom/storage";
+import type { DropReason } from "../transport/message.ts";
+import type { ClusterStatus } from "./cluster-status.ts";
+
+/** A lasting sequence of byte strings in one buffer: u32 length, bytes, again. */
+export type Packed = Uint8Array;
+
+/** Durations, never deadlines, pass between threads: each thread's monotonic clock has an origin of its own. */
+export type WorkerToReplica =
+  /** `sizes[i]` bytes of `packed` are the command of `sequences[i]`, which gives up after `timeoutsMs[i]`. */
+  | {
+      readonly type: "propose";
+      readonly sequences: readonly number[];
+      readonly timeoutsMs: readonly number[];
+      readonly sizes: readonly number[];
+      readonly packed: Uint8Array;
+    }
+  | {
+      readonly type: "propose-membership";
+      readonly sequence: number;
+      readonly timeoutMs: number;
+      readonly change: ConfChangeV2;
+    }
+  /** Asks for a read index; one a turn. */
+  | { readonly type: "read"; readonly id: number }
+  /** The worker has let go of every table older than this generation. */
+  | { readonly type: "generation-opened"; readonly generation: string }
+  | { readonly type: "control"; readonly id: number; readonly request: ControlRequest }
+  | {
+      readonly type: "call";
+      readonly id: number;
+      readonly to: CallTarget;
+      readonly method: string;
+      readonly payload: Uint8Array;
+      readonly timeoutMs: number;
+    }
+  | { readonly type: "serve"; readonly method: string }
+  | { readonly type: "served"; readonly id: number; readonly outcome: CallOutcome };
+
+export type ReplicaToWorker =
+  /** First message of all. The worker's proposer is (nodeId, incarnation), already registered. */
+  | {
+      readonly type: "attached";
+      readonly nodeId: number;
+      readonly incarnation: number;
+      readonly generation: string;
+      readonly index: number;
+    }
+  /** The groups up to `index` are in the table; `keys` are those that they changed. */
+  | { readonly type: "applied"; readonly index: number; readonly logTimeMs: number; readonly keys: Packed }
+  /** The state is another one: empty every cache, open the table of this name, then go on. */
+  | { readonly type: "generation"; readonly generation: string; readonly index: number; readonly logTimeMs: number }
+  | { readonly type: "verdicts"; readonly sequences: readonly number[]; readonly verdicts: readonly Verdict[] }
+  /** Final: it never was and never will be committed. */
+  | { readonly type: "not-committed"; readonly sequences: readonly number[]; readonly reason: NotCommittedReason }
+  /** Its time is over and nobody knows; the verdict may follow. */
+  | { readonly type: "unknown"; readonly sequences: readonly number[] }
+  | { readonly type: "read-index"; readonly id: number; readonly index: number }
+  | { readonly type: "leader"; readonly leaderId: number; readonly term: number }
+  | { readonly type: "control-reply"; readonly id: number; readonly reply: ControlReply }
+  | { readonly type: "call-reply"; readonly id: number; readonly outcome: CallOutcome }
+  | {
+      readonly type: "serve-call";
+      readonly id: number;
+      readonly method: string;
+      readonly payload: Uint8Array;
+      readonly callerNodeId: number | undefined;
+    };
+
+export type NotCommittedReason = DropReason | "no-leader" | "superseded";
+
+export type CallTarget = number | { readonly address: string; readonly caFingerprint: string };
+
+export type CallOutcome =
+  | { readonly ok: true; readonly payload: Uint8Array }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+export type ControlRequest =
+  | { readonly type: "status" }
+  | { readonly type: "transfer-leadership"; readonly to: number }
+  /** `open`: MAC keys of the keyring applied at `keyringIndex` are published. `sealed`: ends verification; the answer means it has ended. */
+  | { readonly type: "authenticator"; readonly state: "open"; readonly keyringIndex: number }
+  | { readonly type: "authenticator"; readonly state: "sealed" };
+
+export type ControlReply =
+  | { readonly ok: true; readonly status?: ClusterStatus }
+  | { readonly ok: false; readonly code: string; readonly message: string };
