@@ -24,3 +24,24 @@ export type {
   ProposeMembershipMessage,
   ProposeMessage,
 } from "./transport/message.ts";
+export type { ReceivedSnapshot, SnapshotHeader, SnapshotSigner, SnapshotTrailer } from "./snapshot/types.ts";
+export type { GenerationBuild, GenerationStore } from "./state/generation-store.ts";
+export { INITIAL_GENERATION } from "./state/generation-store.ts";
+export type {
+  AppliedMembership,
+  AppliedVerdict,
+  ApplyContext,
+  ApplyResult,
+  RowReader,
+} from "./state/types.ts";
+export type {
+  InstalledSnapshot,
+  WalBase,
+  WalContents,
+  WalEvents,
+  WalGroup,
+  WalHandle,
+  WalIdentity,
+  WalRecovery,
+} from "./wal/types.ts";
+export type { WalDisk } from "./wal/wal-disk.ts";

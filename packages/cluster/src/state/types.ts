@@ -1,0 +1,48 @@
+/**
+ * What the driver sees of the state machine: committed entries go in, the writes of one batch and all that others must hear
+ * of it come out. Nothing here waits, and nothing here differs between two nodes that apply the same entries.
+ */
+import type { ConfChangeV2, ConfState, Index } from "@strongroom/raft";
+import type { ProposerId, TableOp, Verdict } from "@strongroom/storage";
+
+/** The state as the last written batch left it. */
+export interface RowReader {
+  getSync(key: Uint8Array): Uint8Array | undefined;
+}
+
+/** The end of one command, told once by each node that applies it, and again for a duplicate. */
+export interface AppliedVerdict {
+  readonly proposer: ProposerId;
+  readonly sequence: number;
+  readonly verdict: Verdict;
+  /** Of the entry that brought it. */
+  readonly index: Index;
+}
+
+/** A membership entry as applied: `change` is the empty change if the command was rejected. */
+export interface AppliedMembership {
+  readonly index: Index;
+  readonly change: ConfChangeV2;
+  readonly confState: ConfState;
+  readonly accepted: boolean;
+}
+
+export interface ApplyContext {
+  /** `RawNode.applyConfChange`: called once for each conf-change entry, at its place in the order. */
+  applyConfChange(change: ConfChangeV2): ConfState;
+}
+
+export interface ApplyResult {
+  /** How many of the given entries were applied: fewer than given only after one that changed the keyring. */
+  readonly consumed: number;
+  /** One atomic batch, the replica's own row included. Call `StateMachine.written` when the table has it. */
+  readonly writes: readonly TableOp[];
+  readonly verdicts: readonly AppliedVerdict[];
+  /** Keys of replicated rows that changed, each once. */
+  readonly changedKeys: readonly Uint8Array[];
+  readonly membership: readonly AppliedMembership[];
+  /** The last consumed entry changed the keyring: an unsealed node applies no more until its new MAC keys are published. */
+  readonly keyringChanged: boolean;
+  readonly appliedIndex: Index;
+  readonly logTimeMs: number;
+}
