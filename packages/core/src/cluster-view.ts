@@ -1,0 +1,52 @@
+/**
+ * What the request path needs to know of the cluster and may ask of it. `core` does not import `cluster`: `apps/server`
+ * joins the two.
+ */
+import type { SecretBytes } from "@strongroom/runtime";
+
+/** One member, as the committed configuration and the leader's progress show it. */
+export interface ClusterMember {
+  readonly nodeId: number;
+  readonly name: string;
+  readonly voter: boolean;
+  readonly leader: boolean;
+  /** `host:port` of the cluster port. */
+  readonly clusterAddress: string;
+  /** `https://host:port`, the API's. */
+  readonly apiAddress: string;
+}
+
+export interface ClusterSummary {
+  readonly nodeId: number;
+  /** 0 when no leader is known. */
+  readonly leaderId: number;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  /** The index of the configuration in force, 0 when unknown. */
+  readonly configurationIndex?: number;
+  readonly members: readonly ClusterMember[];
+  /** Since when this node has led, in wall milliseconds; absent on others. */
+  readonly leadingSinceMs?: number;
+}
+
+export interface JoinTokenOptions {
+  readonly ttlSeconds: number;
+  /** The only node name that the token is good for. */
+  readonly nodeName?: string;
+  /** The only source addresses that the token is good for. */
+  readonly cidr?: string;
+  /** Whether the node that joins with it is given the root key at once. */
+  readonly open: boolean;
+  readonly deadlineMs: number;
+}
+
+export interface ClusterView {
+  /** Of this node alone; answers without a quorum. */
+  status(): Promise<ClusterSummary>;
+  createJoinToken(options: JoinTokenOptions): Promise<{ readonly token: SecretBytes; readonly expiresAtMs: number }>;
+  /** `serverId` is a node id in decimal, or a node's name. Throws a `StrongroomError` with code `unknown_node`. */
+  removePeer(serverId: string, deadlineMs: number): Promise<void>;
+  /** Hands leadership to the best voter; does nothing on a node that does not lead. */
+  stepDown(deadlineMs: number): Promise<void>;
+}

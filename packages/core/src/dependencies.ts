@@ -1,0 +1,25 @@
+/** Everything that a core is made from; `apps/server` makes one a worker, tests one a test. */
+import type { Barrier } from "@strongroom/barrier";
+import type { BackendFactory } from "@strongroom/logical";
+import type { Clock, Entropy, Logger, Metrics, Timers } from "@strongroom/runtime";
+import type { ReplicatedStore } from "@strongroom/storage";
+import type { ClusterView } from "./cluster-view.ts";
+import type { SealGate } from "./seal-gate.ts";
+
+export interface CoreDependencies {
+  readonly store: ReplicatedStore;
+  readonly barrier: Barrier;
+  readonly seal: SealGate;
+  readonly cluster: ClusterView;
+  readonly backends: readonly BackendFactory[];
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** All threads' metrics in the Prometheus text format. */
+  readonly metricsText: () => Promise<string>;
+  readonly version: string;
+  /** An ISO date, as `sys/seal-status` shows it. */
+  readonly buildDate: string;
+}

@@ -1,0 +1,49 @@
+/** What a front door hands to the core, and what it gets back. Both doors, HTTP and gRPC, speak in these. */
+import type { JsonValue, Operation } from "@strongroom/logical";
+
+export interface CoreRequest {
+  /** UUIDv4, made by the front door. */
+  readonly id: string;
+  /** A write arrives as `update`; core relabels it `create` where the engine says that nothing is there yet. */
+  readonly operation: Operation | "help";
+  /** What follows `/v1/`: decoded once, checked by `checkPath`, without a leading slash. */
+  readonly path: string;
+  /** Parameters of the query string, decoded, in order of arrival. */
+  readonly query: ReadonlyMap<string, readonly string[]>;
+  /** The presented token; the front door has made sure that there is at most one. */
+  readonly token?: Uint8Array;
+  /** JSON, unparsed; absent when the request had none. Core may overwrite it once the request is done. */
+  readonly body?: Uint8Array;
+  readonly contentType?: string;
+  /** The socket's peer, never a header's claim. */
+  readonly remoteAddress: string;
+  /** Empty: the root namespace. */
+  readonly namespace: string;
+  readonly idempotencyKey?: string;
+  /** Absolute, in the clock's monotonic milliseconds. */
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Object members in the order in which they are to be written. */
+export type JsonMembers = { readonly [key: string]: JsonValue };
+
+/** The answer to a request that was not refused; refusals are thrown as `StrongroomError`. */
+export type CoreResult =
+  | {
+      readonly kind: "data";
+      /** 200, or 404 where Vault answers "not there" with a body. */
+      readonly status: number;
+      readonly data: JsonMembers | null;
+      readonly warnings?: readonly string[];
+      readonly mountType: string;
+      /** Vault's old habit on some `sys/` paths: the members of `data` stand at the top level too. */
+      readonly topLevel?: boolean;
+    }
+  /** Nothing to say: 204. */
+  | { readonly kind: "empty" }
+  | { readonly kind: "not-found" }
+  /** JSON without Vault's envelope, such as `sys/health`. */
+  | { readonly kind: "plain"; readonly status: number; readonly body: JsonMembers }
+  /** Bytes that are not JSON, such as `sys/metrics`. */
+  | { readonly kind: "raw"; readonly status: number; readonly contentType: string; readonly body: Uint8Array };
