@@ -42,6 +42,8 @@ export interface ProposalDroppedMessage {
 /** What a node says of itself, to each peer, a few times a second and at each change. */
 export interface NodeStatusMessage {
   readonly type: "node-status";
+  /** Where it listens for peers (`host:port`): a node that is behind may not have read its row yet. */
+  readonly clusterAddress: string;
   readonly sealed: boolean;
   readonly appliedIndex: number;
   /** Formats this node's software can read: the highest cluster version. */
