@@ -1,0 +1,69 @@
+/**
+ * The contract of a secrets engine or auth method: a list of paths, one file each, with declared fields and a handler for
+ * each operation. Engines know this and storage, never the core.
+ */
+import type { FieldSchemas, Fields } from "./field.ts";
+import type { Operation } from "./operation.ts";
+import type { LogicalRequest, MountInfo, RequestContext } from "./request.ts";
+import type { LogicalResponse } from "./response.ts";
+import { type RouteMatch, Router } from "./router.ts";
+
+export interface OperationDefinition<S extends FieldSchemas = FieldSchemas> {
+  /** One line for help and OpenAPI. */
+  readonly summary: string;
+  handler(
+    context: RequestContext,
+    request: LogicalRequest,
+    fields: Fields<S>,
+  ): LogicalResponse | Promise<LogicalResponse>;
+}
+
+export interface PathDefinition<S extends FieldSchemas = FieldSchemas> {
+  /** Segments: literal, `:name` (one segment), and at the end `*name` (the rest, slashes and all, perhaps empty). */
+  readonly pattern: string;
+  /** Captures are fields too, of type `string`. */
+  readonly fields: S;
+  readonly operations: Readonly<Partial<Record<Operation, OperationDefinition<S>>>>;
+  readonly synopsis: string;
+  readonly description: string;
+  /** Takes any parameters, so unknown ones earn no warning. */
+  readonly takesArbitraryInput?: boolean;
+  /** With it, an `update` of what does not exist becomes a `create` before the policy is asked. Given captures only. */
+  existence?(context: RequestContext, request: LogicalRequest, fields: Fields<S>): boolean;
+}
+
+export interface Backend {
+  readonly type: string;
+  readonly paths: readonly PathDefinition[];
+  readonly help: string;
+  /** The path that serves `path`, or nothing. Throws `LogicalError` invalid_path for what no path may be. */
+  route(path: string): RouteMatch<PathDefinition> | undefined;
+  /** Run once, in a transaction, when the mount is made. */
+  initialize?(context: RequestContext): void | Promise<void>;
+}
+
+export interface BackendFactory {
+  readonly type: string;
+  /** Other names for the type at mount time, with the options that each implies: `kv-v2` is `kv` with version 2. */
+  readonly aliases?: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** Throws `LogicalError` unsupported_backend when the mount's options ask for what this type cannot do. */
+  create(mount: Pick<MountInfo, "type" | "options">): Backend;
+}
+
+/** Checks a path's fields against its handlers' types; the declaration itself is returned. */
+export function definePath<const S extends FieldSchemas>(path: PathDefinition<S>): PathDefinition {
+  return path;
+}
+
+export interface BackendDefinition {
+  readonly type: string;
+  readonly help: string;
+  readonly paths: readonly PathDefinition[];
+  initialize?(context: RequestContext): void | Promise<void>;
+}
+
+/** Compiles the paths. A pattern twice, a capture without a field or a `create` without an existence check is a bug. */
+export function defineBackend(definition: BackendDefinition): Backend {
+  const router = new Router<PathDefinition>(definition.paths);
+  return { ...definition, route: (path) => router.route(path) };
+}

@@ -1,0 +1,103 @@
+/**
+ * From a request to a handler and back: finds the path, decides between create and update, coerces the declared fields and
+ * says in warnings what it did not take. The core calls these two, with its policy check between them.
+ */
+import type { Backend, PathDefinition } from "./backend.ts";
+import { coerceField, type FieldInput } from "./coerce.ts";
+import { LogicalError } from "./errors.ts";
+import { type FieldSchemas, Fields, type FieldType, type FieldTypes } from "./field.ts";
+import type { Operation } from "./operation.ts";
+import type { LogicalRequest, RequestContext } from "./request.ts";
+import { type LogicalResponse, withWarnings } from "./response.ts";
+import type { RouteMatch } from "./router.ts";
+
+/** An `update` of what the path's existence check does not find is a `create`; everything else stays what it is. */
+export function resolveOperation(backend: Backend, context: RequestContext, request: LogicalRequest): Operation {
+  if (request.operation !== "update") return request.operation;
+  const { route, captures } = findPath(backend, request.path);
+  if (route.existence === undefined) return "update";
+  const fields = new Fields(route.fields, captures, NOTHING);
+  return route.existence(context, request, fields) ? "update" : "create";
+}
+
+/**
+ * Runs the handler of `request.operation`, which the caller has resolved. Throws `LogicalError`: unsupported_path,
+ * unsupported_operation, unsupported_media_type, invalid_path, invalid_field, or the handler's own.
+ */
+export function dispatch(
+  backend: Backend,
+  context: RequestContext,
+  request: LogicalRequest,
+): LogicalResponse | Promise<LogicalResponse> {
+  const match = findPath(backend, request.path);
+  const operation = match.route.operations[request.operation];
+  if (operation === undefined) throw new LogicalError("unsupported_operation", "unsupported operation");
+  if (request.operation === "patch") checkPatchType(request.contentType);
+  const { fields, warnings } = collectFields(match, request);
+  const response = operation.handler(context, request, fields);
+  if (response instanceof Promise) return response.then((settled) => withWarnings(settled, warnings));
+  return withWarnings(response, warnings);
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+const MERGE_PATCH = "application/merge-patch+json";
+
+function findPath(backend: Backend, path: string): RouteMatch<PathDefinition> {
+  const match = backend.route(path);
+  if (match === undefined) throw new LogicalError("unsupported_path", "unsupported path");
+  return match;
+}
+
+/** RFC 7396 has a media type of its own, so that nobody patches by mistake. */
+function checkPatchType(contentType: string | undefined): void {
+  const type = contentType?.split(";", 1)[0]?.trim();
+  if (type === undefined || type === "") {
+    throw new LogicalError("invalid_request", `PATCH requires Content-Type of ${MERGE_PATCH}, provided none`);
+  }
+  if (type !== MERGE_PATCH) {
+    throw new LogicalError("unsupported_media_type", `PATCH requires Content-Type of ${MERGE_PATCH}, provided ${type}`);
+  }
+}
+
+/** Reads, lists and deletes take the query, writes the body; a capture wins over both. */
+function collectFields(
+  match: RouteMatch<PathDefinition>,
+  request: LogicalRequest,
+): { readonly fields: Fields; readonly warnings: readonly string[] } {
+  const { route, captures } = match;
+  const values = new Map<string, FieldTypes[FieldType]>(captures);
+  const nulls = new Set<string>();
+  const unrecognized: string[] = [];
+  const replaced: string[] = [];
+  for (const [name, input] of inputs(request)) {
+    const schema = schemaOf(route.fields, name);
+    if (captures.has(name)) replaced.push(name);
+    else if (schema === undefined) unrecognized.push(name);
+    else if (typeof input === "object" && "isNull" in input && input.isNull()) nulls.add(name);
+    else values.set(name, coerceField(schema, name, input));
+  }
+  const warnings: string[] = [];
+  if (unrecognized.length > 0 && route.takesArbitraryInput !== true) {
+    warnings.push(`Endpoint ignored these unrecognized parameters: [${unrecognized.sort().join(" ")}]`);
+  }
+  if (replaced.length > 0) {
+    warnings.push(
+      "Endpoint replaced the value of these parameters with the values captured from the endpoint's path: " +
+        `[${replaced.sort().join(" ")}]`,
+    );
+  }
+  return { fields: new Fields(route.fields, values, nulls), warnings };
+}
+
+function* inputs(request: LogicalRequest): Generator<readonly [string, FieldInput]> {
+  if (request.operation === "create" || request.operation === "update" || request.operation === "patch") {
+    for (const member of request.body?.members() ?? []) yield [member.key, member.value];
+  } else {
+    yield* request.query;
+  }
+}
+
+/** The names are a client's: `constructor` must not find what every object has. */
+function schemaOf(schemas: FieldSchemas, name: string): FieldType | undefined {
+  return Object.hasOwn(schemas, name) ? schemas[name]?.type : undefined;
+}

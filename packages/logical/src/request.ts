@@ -1,0 +1,44 @@
+/** What a handler is given: the request itself, and the world it may touch. */
+import type { Entropy } from "@strongroom/runtime";
+import type { JsonNode } from "./json/document.ts";
+import type { Operation } from "./operation.ts";
+import type { LogicalStorage } from "./storage.ts";
+
+/** The mount that a request was routed to. */
+export interface MountInfo {
+  /** As policies name it, with the slash at its end: `secret/`. */
+  readonly path: string;
+  readonly type: string;
+  readonly accessor: string;
+  readonly uuid: string;
+  readonly options: ReadonlyMap<string, string>;
+  readonly config: MountConfig;
+}
+
+/** Zero means: the system's. */
+export interface MountConfig {
+  readonly defaultLeaseTtlSeconds: number;
+  readonly maxLeaseTtlSeconds: number;
+}
+
+export interface RequestContext {
+  readonly storage: LogicalStorage;
+  /** The log's time, alike on every rerun of one attempt: never a node's own clock. Milliseconds since 1970. */
+  readonly nowMs: number;
+  readonly mount: MountInfo;
+  readonly entropy: Entropy;
+}
+
+/** An object node; `JsonDocument.object()` gives one. */
+export type JsonObject = JsonNode & { readonly kind: "object" };
+
+export interface LogicalRequest {
+  readonly id: string;
+  readonly operation: Operation;
+  /** Below the mount, decoded once, without a slash at its head; a list's ends in "/" or is empty. */
+  readonly path: string;
+  /** Decoded parameters; those that choose the operation (`list`, `help`) are gone already. */
+  readonly query: ReadonlyMap<string, readonly string[]>;
+  readonly body: JsonObject | undefined;
+  readonly contentType: string | undefined;
+}

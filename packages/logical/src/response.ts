@@ -1,0 +1,41 @@
+/** What a handler answers. The front doors make Vault's envelope of it. */
+import type { JsonValue } from "./json/value.ts";
+
+export type LogicalResponse = DataResponse | EmptyResponse | ListResponse | NotFoundResponse;
+
+export interface DataResponse {
+  readonly kind: "data";
+  /** 200 unless given. A 404 with data is the answer for a deleted version: the whole envelope, with that status. */
+  readonly status?: number;
+  readonly data: { readonly [key: string]: JsonValue };
+  readonly warnings?: readonly string[];
+}
+
+/** 204; with warnings 200 and an envelope without data. */
+export interface EmptyResponse {
+  readonly kind: "empty";
+  readonly warnings?: readonly string[];
+}
+
+/** Never empty: a list of nothing is `not-found`. */
+export interface ListResponse {
+  readonly kind: "list";
+  readonly keys: readonly string[];
+  readonly warnings?: readonly string[];
+}
+
+/** 404 with `{"errors":[]}`; with warnings, the envelope without data. */
+export interface NotFoundResponse {
+  readonly kind: "not-found";
+  readonly warnings?: readonly string[];
+}
+
+/** `response` with `more` after its own warnings. */
+export function withWarnings(response: LogicalResponse, more: readonly string[]): LogicalResponse {
+  return more.length === 0 ? response : { ...response, warnings: [...(response.warnings ?? []), ...more] };
+}
+
+/** As LIST answers everywhere: 404 when there is nothing. */
+export function listResponse(keys: readonly string[]): LogicalResponse {
+  return keys.length === 0 ? { kind: "not-found" } : { kind: "list", keys };
+}
