@@ -1,0 +1,143 @@
+/**
+ * A mount's rows under their clear names. Everything goes through one transaction: reads are guarded, writes are
+ * buffered, and nothing here touches storage by itself.
+ */
+import { present } from "@strongroom/runtime";
+import type { KeyedRow, RowIterator, Transaction } from "@strongroom/storage";
+import { prefixRange } from "@strongroom/storage";
+import { IntegrityError, ListTooLargeError } from "./errors.ts";
+import { beforeList, beforeWrite } from "./fences.ts";
+import { openHiddenName, openHiddenValue, sealHiddenRow } from "./hidden-row.ts";
+import { isDirectoryHash, keyPast, type NameHasher, type Scope, SEGMENT_BYTES } from "./names.ts";
+import { comparePaths, directorySegments, leafSegments } from "./path.ts";
+import type { Sealer } from "./sealer.ts";
+
+const LEAVES_PER_READ = 128;
+
+export interface ListOptions {
+  /** Only names after this one, in the order of the answer. */
+  readonly after?: string;
+  /** At most so many names. */
+  readonly limit?: number;
+  /** Storage key of the row that fences the directory (`fences.ts`): for transactions that write. */
+  readonly fence?: Uint8Array;
+}
+
+export interface ViewParts {
+  readonly tx: Transaction;
+  readonly scope: Scope;
+  readonly sealer: Sealer;
+  readonly names: NameHasher;
+  /** The term that new rows are sealed under, asked for at each write. */
+  readonly activeTerm: () => number;
+  readonly maxListEntries: number;
+}
+
+/** All methods throw `InvalidPathError`, `SealedError` and, on what does not open, `IntegrityError`. */
+export class BarrierView {
+  readonly #parts: ViewParts;
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts;
+  }
+
+  /** The value in a buffer of its own; `undefined` when there is none. Guards the row, or its absence. */
+  get(path: string): Uint8Array | undefined {
+    const { tx, sealer } = this.#parts;
+    const storageKey = this.storageKey(path);
+    const row = tx.get(storageKey);
+    return row === undefined ? undefined : openHiddenValue(sealer, storageKey, path, row);
+  }
+
+  /** Opens nothing. Guards as `get` does. */
+  exists(path: string): boolean {
+    return this.#parts.tx.get(this.storageKey(path)) !== undefined;
+  }
+
+  /** `value` is sealed before the call returns and stays the caller's. Guards nothing by itself. */
+  put(path: string, value: Uint8Array): void {
+    const { tx, sealer } = this.#parts;
+    beforeWrite(tx);
+    const storageKey = this.storageKey(path);
+    const term = this.#parts.activeTerm();
+    const previous = tx.peek(storageKey);
+    tx.put(storageKey, term, sealHiddenRow(sealer, { term, storageKey, path, value, previous }));
+  }
+
+  /** Deleting what is not there is no error. */
+  delete(path: string): void {
+    beforeWrite(this.#parts.tx);
+    this.#parts.tx.delete(this.storageKey(path));
+  }
+
+  /**
+   * The names of the directory's children in the order of their UTF-8 bytes; directories end in "/". An unknown
+   * directory has none. Reads all children whatever `limit` says, since they are stored in no useful order, and throws
+   * `ListTooLargeError` when there are more than the barrier's `maxListEntries`.
+   */
+  async list(prefix: string, options: ListOptions = {}): Promise<string[]> {
+    const { tx, scope, names } = this.#parts;
+    const segments = directorySegments(prefix);
+    beforeList(tx, options.fence);
+    const directory = names.directoryKey(scope, segments);
+    const rows = tx.iterate(prefixRange(directory));
+    let children: string[];
+    try {
+      children = await this.#children(rows, directory, segments);
+    } finally {
+      await rows.close();
+    }
+    children.sort(comparePaths);
+    const { after, limit } = options;
+    if (after !== undefined) children = children.filter((name) => comparePaths(name, after) > 0);
+    return limit === undefined ? children : children.slice(0, limit);
+  }
+
+  /** Where the row of `path` lies: for guards, fences and invalidations. */
+  storageKey(path: string): Uint8Array {
+    return this.#parts.names.leafKey(this.#parts.scope, leafSegments(path));
+  }
+
+  /** Leaves come first and are read side by side; of each sub-directory one row is read and the rest skipped. */
+  async #children(rows: RowIterator, directory: Uint8Array, segments: readonly string[]): Promise<string[]> {
+    const children: string[] = [];
+    const add = (name: string): void => {
+      if (children.length >= this.#parts.maxListEntries) throw new ListTooLargeError(this.#parts.maxListEntries);
+      children.push(name);
+    };
+    let batch = await rows.next(LEAVES_PER_READ);
+    while (batch.length > 0) {
+      const at = batch.findIndex(({ key }) => isDirectoryHash(key[directory.length] as number));
+      for (const row of at < 0 ? batch : batch.slice(0, at)) add(this.#leafName(row, directory, segments));
+      if (at < 0) {
+        batch = await rows.next(LEAVES_PER_READ);
+        continue;
+      }
+      const first = present(batch[at], "found above");
+      add(this.#directoryName(first, directory, segments));
+      const next = keyPast(first.key.subarray(0, directory.length + SEGMENT_BYTES));
+      if (next === undefined) break;
+      rows.seek(next);
+      batch = await rows.next(1);
+    }
+    return children;
+  }
+
+  #leafName({ key, row }: KeyedRow, directory: Uint8Array, segments: readonly string[]): string {
+    const path = openHiddenName(this.#parts.sealer, key, row).split("/");
+    const fits = key.length === directory.length + SEGMENT_BYTES && path.length === segments.length + 1;
+    return nameBelow(path, segments, fits);
+  }
+
+  #directoryName({ key, row }: KeyedRow, directory: Uint8Array, segments: readonly string[]): string {
+    const path = openHiddenName(this.#parts.sealer, key, row).split("/");
+    const depth = (key.length - directory.length) / SEGMENT_BYTES;
+    return `${nameBelow(path, segments, path.length === segments.length + depth)}/`;
+  }
+}
+
+/** The segment of `path` that comes after `segments`. */
+function nameBelow(path: readonly string[], segments: readonly string[], fits: boolean): string {
+  if (!fits || !segments.every((segment, depth) => path[depth] === segment)) throw new IntegrityError("a stored name");
+  return present(path[segments.length], "a child's path is longer than its directory's");
+}

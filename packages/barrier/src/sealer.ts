@@ -1,0 +1,93 @@
+/**
+ * Seals and opens bytes with the shared data keys. New bytes are sealed under the active term; any term opens. The keys
+ * are read from the shared memory at each use and kept nowhere else.
+ */
+import { createHmac } from "node:crypto";
+import { type Entropy, present } from "@strongroom/runtime";
+import { NONCE_BYTES, open, SEALED_OVERHEAD, sealInto } from "./aead.ts";
+import { bind, bindingPrefix } from "./associated-data.ts";
+import { IntegrityError } from "./errors.ts";
+import type { SharedKeys } from "./shared-keys.ts";
+
+/** What a sealed piece is bound to besides barrier and term. */
+export interface Binding {
+  readonly purpose: string;
+  readonly storageKey: Uint8Array;
+  /** The clear path as UTF-8, for the values of rows with hidden names. */
+  readonly path?: Uint8Array;
+}
+
+export class Sealer {
+  readonly #keys: SharedKeys;
+  readonly #entropy: Entropy;
+  readonly #prefixes = new Map<string, Uint8Array>();
+
+  constructor({ keys, entropy }: { readonly keys: SharedKeys; readonly entropy: Entropy }) {
+    this.#keys = keys;
+    this.#entropy = entropy;
+  }
+
+  /** Forgets what was derived; to be called when the shared keys have changed. */
+  clear(): void {
+    this.#prefixes.clear();
+  }
+
+  /** Writes `plaintext.length + SEALED_OVERHEAD` bytes to `target` at `offset`, sealed under `term`. */
+  sealInto(target: Uint8Array, offset: number, term: number, binding: Binding, plaintext: Uint8Array): void {
+    const state = this.#keys.state();
+    this.#keys.assertUnchanged(state);
+    const key = present(this.#keys.dataKeyWords(term), "the term that new rows are sealed under has a key");
+    sealInto(target, offset, {
+      key,
+      nonce: this.#entropy.bytes(NONCE_BYTES),
+      associatedData: this.#associatedData(term, binding),
+      plaintext,
+    });
+    this.#keys.assertUnchanged(state);
+  }
+
+  seal(term: number, binding: Binding, plaintext: Uint8Array): Uint8Array {
+    const sealed = new Uint8Array(plaintext.length + SEALED_OVERHEAD);
+    this.sealInto(sealed, 0, term, binding, plaintext);
+    return sealed;
+  }
+
+  /** The plaintext in a buffer of its own. Throws `IntegrityError`, and `SealedError`. */
+  open(term: number, binding: Binding, sealed: Uint8Array): Uint8Array {
+    const state = this.#keys.state();
+    this.#keys.assertUnchanged(state);
+    const key = this.#keys.dataKeyWords(term);
+    const plaintext = key === undefined ? undefined : open(key, this.#associatedData(term, binding), sealed);
+    this.#keys.assertUnchanged(state);
+    if (plaintext === undefined) throw new IntegrityError("a stored row");
+    return plaintext;
+  }
+
+  /** HMAC-SHA-256 under the name key. */
+  nameMac(message: Uint8Array): Uint8Array {
+    return this.#mac(this.#keys.nameKeyView(), message);
+  }
+
+  /** HMAC-SHA-256 under the token key. */
+  tokenMac(message: Uint8Array): Uint8Array {
+    return this.#mac(this.#keys.tokenKeyView(), message);
+  }
+
+  #mac(key: Uint8Array, message: Uint8Array): Uint8Array {
+    const state = this.#keys.state();
+    this.#keys.assertUnchanged(state);
+    const mac = createHmac("sha256", key).update(message).digest();
+    this.#keys.assertUnchanged(state);
+    return mac;
+  }
+
+  #associatedData(term: number, { purpose, storageKey, path }: Binding): Uint8Array {
+    const cacheKey = `${term} ${purpose}`;
+    let prefix = this.#prefixes.get(cacheKey);
+    if (prefix === undefined) {
+      prefix = bindingPrefix(purpose, this.#keys.barrierIdView(), term);
+      this.#prefixes.set(cacheKey, prefix);
+    }
+    return bind(prefix, storageKey, path);
+  }
+}
