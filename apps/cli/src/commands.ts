@@ -1,0 +1,82 @@
+/** All commands by name, each loaded only when it is run, so that help and version answer at once. */
+import type { Command } from "./command.ts";
+
+export interface CommandEntry {
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  server: { summary: "Run a node", load: async () => (await import("./commands/server.ts")).server },
+  demo: {
+    summary: "Run a cluster of several nodes on this machine",
+    load: async () => (await import("./commands/demo.ts")).demo,
+  },
+  status: {
+    summary: "Show the seal and the cluster's state",
+    load: async () => (await import("./commands/status.ts")).status,
+  },
+  read: { summary: "Read a path", load: async () => (await import("./commands/read.ts")).read },
+  write: { summary: "Write to a path", load: async () => (await import("./commands/write.ts")).write },
+  list: { summary: "List the names below a path", load: async () => (await import("./commands/list.ts")).list },
+  delete: { summary: "Delete a path", load: async () => (await import("./commands/delete.ts")).deletePath },
+  "kv get": { summary: "Read a secret", load: async () => (await import("./commands/kv-get.ts")).kvGet },
+  "kv put": {
+    summary: "Write a new version of a secret",
+    load: async () => (await import("./commands/kv-put.ts")).kvPut,
+  },
+  "kv list": { summary: "List secrets", load: async () => (await import("./commands/kv-list.ts")).kvList },
+  "kv delete": {
+    summary: "Delete versions so that they can come back",
+    load: async () => (await import("./commands/kv-delete.ts")).kvDelete,
+  },
+  "kv undelete": {
+    summary: "Bring deleted versions back",
+    load: async () => (await import("./commands/kv-undelete.ts")).kvUndelete,
+  },
+  "kv destroy": {
+    summary: "Remove versions' data for good",
+    load: async () => (await import("./commands/kv-destroy.ts")).kvDestroy,
+  },
+  "kv rollback": {
+    summary: "Write an old version again as the newest",
+    load: async () => (await import("./commands/kv-rollback.ts")).kvRollback,
+  },
+  "kv metadata get": {
+    summary: "Show a secret's metadata",
+    load: async () => (await import("./commands/kv-metadata-get.ts")).kvMetadataGet,
+  },
+  "kv metadata put": {
+    summary: "Set a secret's metadata",
+    load: async () => (await import("./commands/kv-metadata-put.ts")).kvMetadataPut,
+  },
+  "kv metadata delete": {
+    summary: "Remove a secret with all its versions",
+    load: async () => (await import("./commands/kv-metadata-delete.ts")).kvMetadataDelete,
+  },
+  "operator init": {
+    summary: "Set up a new cluster and make its key shares",
+    load: async () => (await import("./commands/operator-init.ts")).operatorInit,
+  },
+  "operator unseal": {
+    summary: "Give one key share",
+    load: async () => (await import("./commands/operator-unseal.ts")).operatorUnseal,
+  },
+  "operator seal": {
+    summary: "Seal the node asked",
+    load: async () => (await import("./commands/operator-seal.ts")).operatorSeal,
+  },
+  "operator raft list-peers": {
+    summary: "Show the cluster's members",
+    load: async () => (await import("./commands/operator-raft-list-peers.ts")).operatorRaftListPeers,
+  },
+  "operator raft join-token": {
+    summary: "Make a token that lets one node join",
+    load: async () => (await import("./commands/operator-raft-join-token.ts")).operatorRaftJoinToken,
+  },
+  "token lookup": {
+    summary: "Show what a token is",
+    load: async () => (await import("./commands/token-lookup.ts")).tokenLookup,
+  },
+  version: { summary: "Print the version", load: async () => (await import("./commands/version.ts")).version },
+};

@@ -1,0 +1,19 @@
+import { defineCommand, EXIT } from "../command.ts";
+import { print } from "../output.ts";
+import { ServerApi } from "../server-api.ts";
+import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
+
+export const deletePath = defineCommand({
+  usage: "[options] PATH",
+  description: "Deletes what is at a path of the server's API. Deleting what is not there succeeds too.",
+  flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },
+  positional: { min: 1, max: 1 },
+  async run(context, { flags, positional }) {
+    const path = positional[0] ?? "";
+    const response = await new ServerApi(connectionFrom(context, flags)).call({ method: "DELETE", path });
+    const format = formatFrom(context, flags.format);
+    if (response.json !== undefined) return print(context, format, { body: response.json });
+    if (format === "table") context.terminal.out(`Success! Data deleted (if it existed) at: ${path}\n`);
+    return EXIT.ok;
+  },
+});

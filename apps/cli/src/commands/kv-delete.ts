@@ -1,0 +1,29 @@
+import { defineCommand, EXIT } from "../command.ts";
+import { endpoint, kvPath, MOUNT_FLAG, versionsFrom } from "../kv-path.ts";
+import { ServerApi } from "../server-api.ts";
+import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
+
+export const kvDelete = defineCommand({
+  usage: "[options] PATH",
+  description: `Deletes the newest version, or those given, so that \`kv undelete\` can bring them back.
+
+  strongroom kv delete secret/app
+  strongroom kv delete -versions=1,2 secret/app`,
+  flags: {
+    ...CONNECTION_FLAGS,
+    ...MOUNT_FLAG,
+    versions: { kind: "list", value: "N[,N…]", help: "The versions to delete; the newest." },
+  },
+  positional: { min: 1, max: 1 },
+  async run(context, { flags, positional }) {
+    const versions = versionsFrom(flags.versions);
+    const api = new ServerApi(connectionFrom(context, flags));
+    const target = await kvPath(api, positional[0] ?? "", flags.mount);
+    const path = endpoint(target, versions.length === 0 ? "data" : "delete");
+    await api.call(
+      versions.length === 0 ? { method: "DELETE", path } : { method: "PUT", path, body: JSON.stringify({ versions }) },
+    );
+    context.terminal.out(`Success! Data deleted (if it existed) at: ${endpoint(target, "data")}\n`);
+    return EXIT.ok;
+  },
+});

@@ -1,0 +1,19 @@
+import { defineCommand } from "../command.ts";
+import { printKeys } from "../output.ts";
+import { RemoteError, ServerApi } from "../server-api.ts";
+import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
+
+export const list = defineCommand({
+  usage: "[options] PATH",
+  description: `Lists the names below a path; directories end in "/".
+
+  strongroom list secret/metadata/`,
+  flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },
+  positional: { min: 1, max: 1 },
+  async run(context, { flags, positional }) {
+    const path = positional[0] ?? "";
+    const response = await new ServerApi(connectionFrom(context, flags)).call({ method: "LIST", path }, [404]);
+    if (response.status === 404) throw new RemoteError(`No value found at ${path}`, 404);
+    return printKeys(context, formatFrom(context, flags.format), response.json ?? {});
+  },
+});

@@ -1,0 +1,31 @@
+import { defineCommand } from "../command.ts";
+import { print } from "../output.ts";
+import { ServerApi } from "../server-api.ts";
+import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
+
+export const operatorRaftJoinToken = defineCommand({
+  usage: "[options]",
+  description: `Makes a token with which one node may join within ten minutes.
+
+  TOKEN=$(strongroom operator raft join-token -field=token)
+  strongroom server -config=node-1.json -join="$TOKEN"`,
+  flags: {
+    ...CONNECTION_FLAGS,
+    ...FORMAT_FLAG,
+    ...FIELD_FLAG,
+    name: { kind: "string", value: "NAME", help: "Only a node of this name may use it." },
+    cidr: { kind: "string", value: "CIDR", help: "Only from an address in this range." },
+  },
+  positional: { min: 0, max: 0 },
+  async run(context, { flags }) {
+    const request = {
+      ...(flags.name === undefined ? {} : { name: flags.name }),
+      ...(flags.cidr === undefined ? {} : { cidr: flags.cidr }),
+    };
+    const api = new ServerApi(connectionFrom(context, flags));
+    const body =
+      (await api.call({ method: "POST", path: "sys/storage/raft/join-token", body: JSON.stringify(request) })).json ??
+      {};
+    return print(context, formatFrom(context, flags.format), { body }, flags.field);
+  },
+});

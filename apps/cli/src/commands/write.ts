@@ -1,0 +1,36 @@
+import { defineCommand, EXIT, LocalError } from "../command.ts";
+import { dataArguments } from "../data-arguments.ts";
+import { print } from "../output.ts";
+import { ServerApi } from "../server-api.ts";
+import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
+
+export const write = defineCommand({
+  usage: "[options] PATH [K=V… | @FILE | -]",
+  description: `Writes data to a path of the server's API.
+
+  strongroom write secret/config max_versions=5
+  strongroom write secret/data/app @body.json
+  strongroom write -force sys/step-down`,
+  flags: {
+    ...CONNECTION_FLAGS,
+    ...FORMAT_FLAG,
+    ...FIELD_FLAG,
+    force: { kind: "switch", help: "Write without data." },
+    f: { kind: "switch", help: "The same as -force." },
+  },
+  positional: { min: 1, max: 1024 },
+  async run(context, { flags, positional }) {
+    const [path = "", ...data] = positional;
+    if (data.length === 0 && !flags.force && !flags.f) {
+      throw new LocalError("No data given. Give key=value, @file or -, or -force to write without data.");
+    }
+    const format = formatFrom(context, flags.format);
+    const body = data.length === 0 ? "{}" : await dataArguments(context, data);
+    const response = await new ServerApi(connectionFrom(context, flags)).call({ method: "PUT", path, body });
+    if (response.json === undefined) {
+      if (flags.field === undefined && format === "table") context.terminal.out(`Success! Data written to: ${path}\n`);
+      return EXIT.ok;
+    }
+    return print(context, format, { body: response.json, fields: response.json.data ?? response.json }, flags.field);
+  },
+});

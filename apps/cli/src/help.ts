@@ -1,0 +1,23 @@
+/** Help texts, made from the commands' own declarations. */
+
+import type { Command } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+
+/** All commands, or those of one group such as `operator raft`. */
+export function overview(group: string): string {
+  const names = Object.keys(COMMANDS).filter((name) => group === "" || name.startsWith(`${group} `));
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = names.map((name) => `  ${name.padEnd(width)}   ${COMMANDS[name]?.summary ?? ""}`);
+  const title =
+    group === "" ? "strongroom <command> [options] [arguments]" : `strongroom ${group} <command> [options] [arguments]`;
+  return `Usage: ${title}\n\nCommands:\n${lines.join("\n")}\n\nHelp on one: strongroom ${group === "" ? "" : `${group} `}<command> -help\n`;
+}
+
+export function commandHelp(name: string, command: Command): string {
+  const flags = Object.entries(command.flags).map(([flag, { kind, value, help }]) => {
+    const shown = kind === "switch" ? `-${flag}` : `-${flag}=${value ?? (kind === "integer" ? "N" : "VALUE")}`;
+    return `  ${shown}\n      ${help}`;
+  });
+  const options = flags.length === 0 ? "" : `\nOptions:\n${flags.join("\n")}\n`;
+  return `Usage: strongroom ${name} ${command.usage}\n\n${command.description.trim()}\n${options}`;
+}

@@ -1,0 +1,223 @@
+/**
+ * A client of the server's HTTP API that is as light as a command-line tool wants it: `node:http(s)`, one request, no
+ * connection kept. Bodies are handled as text and parsed where a command needs the data.
+ */
+import { createHash, type X509Certificate } from "node:crypto";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest, type RequestOptions } from "node:https";
+import { isIP } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+import { asError, StrongroomError } from "@strongroom/runtime";
+import { LocalError } from "./command.ts";
+import { parseExactly } from "./exact-json.ts";
+import type { Connection } from "./settings.ts";
+
+export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE" | "LIST";
+
+export interface ApiRequest {
+  readonly method: Method;
+  /** Below `/v1/`, not yet percent-encoded. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** A JSON text, sent as it is. */
+  readonly body?: string;
+  readonly token?: string;
+}
+
+export interface ApiResponse {
+  readonly status: number;
+  readonly text: string;
+  /** The parsed body; `undefined` when there is none. */
+  readonly json: ApiBody | undefined;
+}
+
+export interface ApiBody {
+  readonly [name: string]: unknown;
+  readonly data?: Readonly<Record<string, unknown>> | null;
+  readonly errors?: readonly string[];
+  readonly warnings?: readonly string[] | null;
+}
+
+const TIMEOUT_MS = 60_000;
+const CHAIN_LENGTH_MAX = 8;
+const BODY_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The server answered with an error, or did not answer: exit code 2. */
+export class RemoteError extends StrongroomError {
+  readonly code = "remote";
+  /** The HTTP status; 0 when nothing answered. */
+  readonly status: number;
+
+  constructor(message: string, status: number, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.status = status;
+  }
+}
+
+export class ServerApi {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** The answer, whatever its status. Throws `RemoteError` when none came. */
+  async send(request: ApiRequest): Promise<ApiResponse> {
+    const { method, path, query, body } = request;
+    const search = new URLSearchParams(query);
+    // The list verb travels as GET, which every proxy between here and the server lets through.
+    if (method === "LIST") search.set("list", "true");
+    const encoded = path.split("/").map(encodeURIComponent).join("/");
+    const text = `/v1/${encoded}${search.size === 0 ? "" : `?${search}`}`;
+    const response = await this.#exchange(method === "LIST" ? "GET" : method, text, body, request.token);
+    return { ...response, json: parseBody(response.text) };
+  }
+
+  /** The answer, if its status is a success or one of `accepted`; else throws what Vault's tool prints. */
+  async call(request: ApiRequest, accepted: readonly number[] = []): Promise<ApiResponse> {
+    const response = await this.send(request);
+    if (response.status < 300 || accepted.includes(response.status)) return response;
+    throw this.failure(request, response);
+  }
+
+  failure(request: ApiRequest, response: ApiResponse): RemoteError {
+    const url = new URL(`/v1/${request.path}`, this.#connection.address);
+    const errors = response.json?.errors ?? [];
+    const list = errors.map((error) => `\n* ${error.trimEnd()}`).join("");
+    const hint = hintFor(response.status, errors);
+    return new RemoteError(
+      `Error making API request.\n\nURL: ${request.method} ${url.href}\nCode: ${response.status}. Errors:\n${list}${hint === undefined ? "" : `\n\n${hint}`}`,
+      response.status,
+    );
+  }
+
+  async #exchange(
+    method: string,
+    path: string,
+    body: string | undefined,
+    token: string | undefined,
+  ): Promise<{ status: number; text: string }> {
+    const connection = this.#connection;
+    const headers: Record<string, string> = { "X-Vault-Request": "true" };
+    const credential = token ?? connection.token;
+    if (credential !== undefined) headers["X-Vault-Token"] = credential;
+    if (connection.namespace !== undefined) headers["X-Vault-Namespace"] = connection.namespace;
+    if (body !== undefined) {
+      headers["Content-Type"] = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+      headers["Content-Length"] = String(Buffer.byteLength(body));
+    }
+    const options = { method, headers, timeout: TIMEOUT_MS, ...(await this.#tlsOptions()) };
+    const url = new URL(path, connection.address);
+    const start = connection.address.protocol === "https:" ? httpsRequest : httpRequest;
+    return new Promise((resolve, reject) => {
+      const request = start(url, options, (response) => {
+        readAll(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
+      });
+      request.on("timeout", () => request.destroy(new Error("no answer within 60 s")));
+      request.on("error", (cause) => reject(unreachable(connection, cause)));
+      request.end(body);
+    });
+  }
+
+  async #tlsOptions(): Promise<RequestOptions> {
+    const { caFingerprint, serverName, skipVerify, address } = this.#connection;
+    if (address.protocol !== "https:") return {};
+    let ca = this.#connection.caCertificate;
+    if (caFingerprint !== undefined) {
+      ca = await caByFingerprint(address, serverName, caFingerprint).catch((cause: unknown) => {
+        throw unreachable(this.#connection, asError(cause));
+      });
+    }
+    return {
+      agent: false,
+      rejectUnauthorized: !skipVerify,
+      ...(ca === undefined ? {} : { ca }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+    };
+  }
+}
+
+/**
+ * The CA whose certificate has that SHA-256, in PEM, from the chain that the server shows. Nothing is sent before it is
+ * known; the request itself then goes out on a second connection, which trusts this CA and no other.
+ */
+function caByFingerprint(address: URL, serverName: string | undefined, fingerprint: string): Promise<string> {
+  const host = address.hostname.replace(/^\[|\]$/g, "");
+  const servername = serverName ?? (isIP(host) === 0 ? host : undefined);
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      host,
+      port: Number(address.port === "" ? 443 : address.port),
+      rejectUnauthorized: false,
+      timeout: TIMEOUT_MS,
+      ...(servername === undefined ? {} : { servername }),
+    });
+    socket.on("error", reject);
+    socket.on("timeout", () => socket.destroy(new Error("no answer within 60 s")));
+    socket.on("secureConnect", () => {
+      const found = chainOf(socket).find(({ raw }) => createHash("sha256").update(raw).digest("hex") === fingerprint);
+      socket.destroy();
+      if (found !== undefined) resolve(found.toString());
+      else
+        reject(
+          new LocalError(
+            `The certificate of ${address.origin} does not come from the CA with the fingerprint ${fingerprint}. Somebody may stand between: check the fingerprint that the server printed at its start.`,
+          ),
+        );
+    });
+  });
+}
+
+function chainOf(socket: TLSSocket): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let next = socket.getPeerX509Certificate();
+  while (next !== undefined && chain.length < CHAIN_LENGTH_MAX) {
+    chain.push(next);
+    next = next.issuerCertificate;
+  }
+  return chain;
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > BODY_BYTES_MAX)
+      throw new RemoteError("The server's answer is larger than 64 MiB.", response.statusCode ?? 0);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parseBody(text: string): ApiBody | undefined {
+  if (text.trim() === "") return undefined;
+  try {
+    const value = parseExactly(text);
+    return typeof value === "object" && value !== null ? (value as ApiBody) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function unreachable(connection: Connection, cause: Error): StrongroomError {
+  if (cause instanceof StrongroomError) return cause;
+  const code = "code" in cause ? String(cause.code) : "";
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code)) {
+    return new LocalError(
+      `The certificate of ${connection.address.origin} cannot be trusted: ${cause.message}. Give its CA by -ca-cert or -ca-fingerprint (VAULT_CACERT, STRONGROOM_CA_FINGERPRINT).`,
+      { cause },
+    );
+  }
+  const next =
+    code === "ECONNREFUSED" ? " Is the server running there? Set the address with -address or VAULT_ADDR." : "";
+  return new RemoteError(`Cannot reach ${connection.address.origin}: ${cause.message || code}.${next}`, 0, { cause });
+}
+
+function hintFor(status: number, errors: readonly string[]): string | undefined {
+  if (status === 503 && errors.some((error) => /sealed/i.test(error)))
+    return "Open it with: strongroom operator unseal";
+  if (status === 501) return "Set the cluster up with: strongroom operator init";
+  if (status === 403) return "Is the right token in VAULT_TOKEN or ~/.vault-token? Try: strongroom token lookup";
+  return undefined;
+}
