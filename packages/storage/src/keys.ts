@@ -78,5 +78,5 @@ export function keyAfter(key: Uint8Array): Uint8Array {
 
 /** A key as a string of one character a byte, for `Map`s; strings compare as the keys do. */
 export function mapKey(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).latin1Slice();
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
 }

@@ -1,0 +1,142 @@
+import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { fromUtf8, utf8 } from "@strongroom/runtime";
+import { afterAll, describe, expect, it } from "vitest";
+import { TableOpenError, TablePoisonedError, TableWriteError } from "./errors.ts";
+import { LevelTable } from "./level-table.ts";
+import type { TableOp } from "./table.ts";
+import { TABLE_CLAIMS } from "./testing/table-suite.ts";
+
+const parent = await mkdtemp(join(tmpdir(), "strongroom-table-"));
+let made = 0;
+const newDirectory = (): string => join(parent, String(made++));
+const put = (key: string, value: string): TableOp => ({ type: "put", key: utf8(key), value: utf8(value) });
+
+afterAll(() => rm(parent, { recursive: true, force: true }));
+
+describe("LevelTable", () => {
+  for (const { claim, check } of TABLE_CLAIMS) it(claim, () => check(() => LevelTable.open(newDirectory())));
+
+  it("keeps everything over an orderly close", async () => {
+    const directory = newDirectory();
+    const table = await LevelTable.open(directory);
+    await table.write([put("a", "1")]);
+    await table.close();
+    const again = await LevelTable.open(directory);
+    expect(again.getSync(utf8("a"))).toEqual(utf8("1"));
+    await again.close();
+  });
+
+  it("makes its directory, and those above it, for its owner alone", async () => {
+    const directory = join(newDirectory(), "state-1-0");
+    const table = await LevelTable.open(directory);
+    for (const path of [directory, join(directory, "..")]) expect((await stat(path)).mode & 0o777).toBe(0o700);
+    await table.close();
+  });
+
+  it("finds what was flushed, and nothing after it, when the log is discarded", async () => {
+    const directory = newDirectory();
+    const table = await LevelTable.open(directory);
+    await table.write([put("a", "flushed"), put("b", "flushed")]);
+    await table.flush();
+    await table.write([put("a", "later"), put("c", "later")]);
+    await table.close();
+    const again = await LevelTable.open(directory, { discardLog: true });
+    expect(again.getSync(utf8("a"))).toEqual(utf8("flushed"));
+    expect(again.getSync(utf8("b"))).toEqual(utf8("flushed"));
+    expect(again.getSync(utf8("c"))).toBeUndefined();
+    await again.write([put("d", "1")]);
+    await again.flush();
+    await again.close();
+  });
+
+  it("retires LevelDB's log at each flush", async () => {
+    const directory = newDirectory();
+    const table = await LevelTable.open(directory);
+    const logs = async (): Promise<string[]> => (await readdir(directory)).filter((name) => name.endsWith(".log"));
+    await table.write([put("a", "1")]);
+    const before = await logs();
+    await table.flush();
+    const after = await logs();
+    expect(before).toHaveLength(1);
+    expect(after).toHaveLength(1);
+    expect(after).not.toEqual(before);
+    expect((await readdir(directory)).some((name) => name.endsWith(".ldb"))).toBe(true);
+    await table.close();
+  });
+
+  it("says why it cannot open", async () => {
+    const directory = newDirectory();
+    const first = await LevelTable.open(directory);
+    const error = await LevelTable.open(directory).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TableOpenError);
+    expect(String(error)).toMatch(/lock/i);
+    expect((error as TableOpenError).cause).toBeInstanceOf(Error);
+    await first.close();
+  });
+
+  it("serves nothing after a failed write", async () => {
+    const table = await LevelTable.open(newDirectory());
+    await table.write([put("a", "1")]);
+    // An operation that the native batch refuses stands for a disk that does.
+    const failing = table.write([{ type: "put", key: new Uint8Array(0), value: null as unknown as Uint8Array }]);
+    const queued = table.write([put("b", "1")]);
+    await expect(failing).rejects.toBeInstanceOf(TableWriteError);
+    await expect(queued).rejects.toBeInstanceOf(TablePoisonedError);
+    expect(() => table.getSync(utf8("a"))).toThrow(TablePoisonedError);
+    expect(() => table.snapshot()).toThrow(TablePoisonedError);
+    await expect(table.write([])).rejects.toBeInstanceOf(TablePoisonedError);
+    const flush = await table.flush().catch((thrown: unknown) => thrown);
+    expect(flush).toBeInstanceOf(TablePoisonedError);
+    expect((flush as TablePoisonedError).cause).toBeInstanceOf(TableWriteError);
+    await table.close();
+  });
+
+  it("does not take a flush for done when LevelDB could not make the table file", async () => {
+    const directory = newDirectory();
+    const table = await LevelTable.open(directory);
+    await table.write([put("a", "1")]);
+    // Directories in the place of the files to come: LevelDB fails, and its compactRange says nothing of it.
+    for (let n = 1; n < 40; n++) await mkdir(join(directory, `${String(n).padStart(6, "0")}.ldb`));
+    await expect(table.flush()).rejects.toThrow(/still needs \d+\.log/);
+    expect(() => table.getSync(utf8("a"))).toThrow(TablePoisonedError);
+    await table.close();
+  });
+
+  it("is shared by the threads of a process", async () => {
+    const directory = newDirectory();
+    const table = await LevelTable.open(directory, { multithreading: true });
+    await table.write([put("a", "from the first thread")]);
+    const worker = new Worker(
+      `const { Level } = require("level");
+       const { parentPort, workerData } = require("node:worker_threads");
+       const views = { keyEncoding: "view", valueEncoding: "view" };
+       const database = new Level(workerData, { ...views, multithreading: true });
+       database.open().then(async () => {
+         const value = database.getSync(Buffer.from("a"));
+         await database.close();
+         parentPort.postMessage(value);
+       });`,
+      { eval: true, workerData: directory },
+    );
+    const value = await new Promise<Uint8Array>((resolve, reject) => {
+      worker.once("message", resolve);
+      worker.once("error", reject);
+    });
+    expect(fromUtf8(value)).toBe("from the first thread");
+    await worker.terminate();
+    await table.write([put("a", "still open")]);
+    await table.close();
+  });
+
+  it("refuses use after it was closed", async () => {
+    const table = await LevelTable.open(newDirectory());
+    await table.close();
+    expect(() => table.getSync(utf8("a"))).toThrow("closed");
+    expect(() => table.snapshot()).toThrow("closed");
+    await expect(table.write([put("a", "1")])).rejects.toThrow("closed");
+    await expect(table.flush()).rejects.toThrow("closed");
+  });
+});

@@ -1,0 +1,223 @@
+/**
+ * What a request runs in: reads of one snapshot, and writes that are kept back until all are proposed as one command.
+ * A row that was read is guarded: the command takes effect only if the row is still the one that was read, or still not
+ * there. So a transaction that commits has the effect of running alone, at the moment of its commit.
+ *
+ * Not guarded are `peek` and `iterate`: what they show may be old when the command applies. Who acts on a range fences
+ * it first (a row that every writer below the prefix guards) or reads again with `get` what it found.
+ */
+import { assert } from "@strongroom/runtime";
+import type { CommandDraft, Guard, Mutation } from "./command.ts";
+import { commandBytes } from "./command-codec.ts";
+import { TooLargeError } from "./errors.ts";
+import { EPOCH_KEY, type KeyRange, mapKey } from "./keys.ts";
+import { LIMITS } from "./limits.ts";
+import { ABSENT_REVISION } from "./revision.ts";
+import type { Row } from "./row.ts";
+import type { KeyedRow, RowIterator, SnapshotReader } from "./store.ts";
+
+export class Transaction {
+  readonly #snapshot: SnapshotReader;
+  /** By `mapKey`, whose order is the keys' own. */
+  readonly #guards = new Map<string, Guard>();
+  readonly #writes = new Map<string, Mutation>();
+  readonly #iterators = new Set<RowIterator>();
+  #epoch: Guard | undefined;
+  #raftTerm: number | undefined;
+  #ended = false;
+
+  /** Reads `snapshot`, which stays the caller's to release. */
+  constructor(snapshot: SnapshotReader) {
+    this.#snapshot = snapshot;
+  }
+
+  /** Of the snapshot. */
+  get appliedIndex(): number {
+    return this.#snapshot.appliedIndex;
+  }
+
+  /** Whether there is something to commit. */
+  get dirty(): boolean {
+    return this.#writes.size > 0;
+  }
+
+  /** The row, guarded. What this transaction put itself has `ABSENT_REVISION`, and needs no guard. */
+  get(key: Uint8Array): Row | undefined {
+    this.#assertRunning();
+    const id = mapKey(key);
+    const written = this.#writes.get(id);
+    if (written !== undefined) return rowOf(written);
+    const row = this.#snapshot.get(key);
+    if (!this.#guards.has(id)) {
+      const own = key.slice();
+      this.#guards.set(
+        id,
+        row === undefined ? { kind: "absent", key: own } : { kind: "point", key: own, revision: row.revision },
+      );
+    }
+    return row;
+  }
+
+  /** As `get`, without a guard. */
+  peek(key: Uint8Array): Row | undefined {
+    this.#assertRunning();
+    const written = this.#writes.get(mapKey(key));
+    return written === undefined ? this.#snapshot.get(key) : rowOf(written);
+  }
+
+  /** Keeps `value`, which the caller hands over. Throws `TooLargeError`. */
+  put(key: Uint8Array, term: number, value: Uint8Array): void {
+    this.#assertRunning();
+    if (value.length > LIMITS.rowBytes) {
+      throw new TooLargeError(`a row may hold ${LIMITS.rowBytes} bytes, this one has ${value.length}`);
+    }
+    this.#writes.set(mapKey(key), { kind: "put", key: key.slice(), term, value });
+  }
+
+  /** Deletes the row, there or not. */
+  delete(key: Uint8Array): void {
+    this.#assertRunning();
+    const id = mapKey(key);
+    // The guard already says that there is nothing to delete.
+    if (this.#guards.get(id)?.kind === "absent") this.#writes.delete(id);
+    else this.#writes.set(id, { kind: "delete", key: key.slice() });
+  }
+
+  /** The command fails if mounts, policies or the keyring have changed since the snapshot. */
+  guardEpoch(): void {
+    this.#assertRunning();
+    this.#epoch ??= { kind: "epoch", revision: this.#snapshot.get(EPOCH_KEY)?.revision ?? ABSENT_REVISION };
+  }
+
+  /** The command fails unless it is proposed in Raft's `term`. */
+  guardRaftTerm(term: number): void {
+    this.#assertRunning();
+    assert(this.#raftTerm === undefined || this.#raftTerm === term, "a transaction belongs to one Raft term");
+    this.#raftTerm = term;
+  }
+
+  /** The rows of `range` in order, with this transaction's own writes up to each `next`; unguarded. The caller closes it. */
+  iterate(range: KeyRange): RowIterator {
+    this.#assertRunning();
+    const iterator = new MergedIterator(this.#snapshot.iterate(range), range, this.#writes, (closed) =>
+      this.#iterators.delete(closed),
+    );
+    this.#iterators.add(iterator);
+    return iterator;
+  }
+
+  /** What to commit: each guard and each key once, in the order of the keys. Throws `TooLargeError`. */
+  draft(): CommandDraft {
+    const guards = inKeyOrder(this.#guards);
+    if (this.#epoch !== undefined) guards.unshift(this.#epoch);
+    if (this.#raftTerm !== undefined) guards.unshift({ kind: "raft-term", term: this.#raftTerm });
+    const draft = { guards, mutations: inKeyOrder(this.#writes) };
+    commandBytes(draft);
+    return draft;
+  }
+
+  /** Closes what iterators are still open; the transaction is not used afterwards. Idempotent. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    for (const iterator of this.#iterators) await iterator.close();
+  }
+
+  #assertRunning(): void {
+    assert(!this.#ended, "a transaction is used only while it runs");
+  }
+}
+
+function rowOf(written: Mutation): Row | undefined {
+  if (written.kind === "delete") return undefined;
+  return { revision: ABSENT_REVISION, term: written.term, value: written.value };
+}
+
+function inKeyOrder<T>(byKey: ReadonlyMap<string, T>): T[] {
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+}
+
+/** The snapshot's rows with a transaction's writes laid over them. */
+class MergedIterator implements RowIterator {
+  readonly #base: RowIterator;
+  readonly #writes: ReadonlyMap<string, Mutation>;
+  readonly #onClosed: (closed: RowIterator) => void;
+  readonly #start: string;
+  readonly #end: string;
+  /** Read from the base and not handed out yet. */
+  #ahead: KeyedRow[] = [];
+  #baseEnded = false;
+  /** The place reached: keys above it follow, or keys at or above it if `#inclusive`. */
+  #place: string;
+  #inclusive = true;
+
+  constructor(
+    base: RowIterator,
+    range: KeyRange,
+    writes: ReadonlyMap<string, Mutation>,
+    onClosed: (closed: RowIterator) => void,
+  ) {
+    this.#base = base;
+    this.#writes = writes;
+    this.#onClosed = onClosed;
+    this.#start = mapKey(range.gte);
+    this.#end = mapKey(range.lt);
+    this.#place = this.#start;
+  }
+
+  async next(count: number): Promise<readonly KeyedRow[]> {
+    assert(count > 0, "an iterator is asked for something");
+    const own = this.#ownWrites();
+    const rows: KeyedRow[] = [];
+    while (rows.length < count) {
+      if (this.#ahead.length === 0 && !this.#baseEnded) {
+        this.#ahead = (await this.#base.next(count)).toReversed();
+        this.#baseEnded = this.#ahead.length === 0;
+      }
+      const stored = this.#ahead.at(-1);
+      const written = own.at(-1);
+      if (stored === undefined && written === undefined) break;
+      const storedId = stored === undefined ? undefined : mapKey(stored.key);
+      if (written === undefined || (storedId !== undefined && storedId < written.id)) {
+        this.#ahead.pop();
+        this.#advance(storedId as string);
+        rows.push(stored as KeyedRow);
+        continue;
+      }
+      own.pop();
+      if (storedId === written.id) this.#ahead.pop();
+      this.#advance(written.id);
+      const row = rowOf(written.mutation);
+      if (row !== undefined) rows.push({ key: written.mutation.key, row });
+    }
+    return rows;
+  }
+
+  seek(key: Uint8Array): void {
+    this.#base.seek(key);
+    this.#ahead = [];
+    this.#baseEnded = false;
+    const id = mapKey(key);
+    this.#place = id > this.#start ? id : this.#start;
+    this.#inclusive = true;
+  }
+
+  async close(): Promise<void> {
+    this.#onClosed(this);
+    await this.#base.close();
+  }
+
+  #advance(id: string): void {
+    this.#place = id;
+    this.#inclusive = false;
+  }
+
+  /** The writes still to come in this range, the next one last. */
+  #ownWrites(): { readonly id: string; readonly mutation: Mutation }[] {
+    const own: { id: string; mutation: Mutation }[] = [];
+    for (const [id, mutation] of this.#writes) {
+      const reached = this.#inclusive ? id < this.#place : id <= this.#place;
+      if (!reached && id < this.#end) own.push({ id, mutation });
+    }
+    return own.sort((a, b) => (a.id < b.id ? 1 : -1));
+  }
+}
