@@ -1,0 +1,13 @@
+/** `npm run bench -- NAME [options]`: the macro benchmarks. Each prints a table and writes its figures as JSON. */
+import { clusterBench } from "./cluster.ts";
+
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { cluster: clusterBench };
+
+const [name = "", ...args] = process.argv.slice(2);
+const bench = BENCHES[name];
+if (bench === undefined) {
+  process.stderr.write(`Usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [options]\n`);
+  process.exitCode = 1;
+} else {
+  await bench(args);
+}
