@@ -12,7 +12,7 @@ import { hchacha } from "@noble/ciphers/chacha.js";
 export const NONCE_BYTES = 24;
 export const TAG_BYTES = 16;
 /** What sealing adds: the nonce before, the tag behind. */
-export const SEALED_OVERHEAD = NONCE_BYTES + TAG_BYTES;
+export const SEALED_OVERHEAD: number = NONCE_BYTES + TAG_BYTES;
 
 /** "expand 32-byte k" (RFC 8439 §2.3) as little-endian words. */
 const SIGMA = Uint32Array.of(0x61707865, 0x3320646e, 0x79622d32, 0x6b206574);
