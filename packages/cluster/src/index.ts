@@ -44,4 +44,12 @@ export type {
   WalIdentity,
   WalRecovery,
 } from "./wal/types.ts";
+export type { WalHostOptions } from "./wal/hosted-wal.ts";
+export { WalFailedError } from "./wal/hosted-wal.ts";
+export { openInlineWal } from "./wal/inline-wal.ts";
+export { MemoryWalDisk } from "./wal/memory-wal-disk.ts";
+export { NodeWalDisk } from "./wal/node-wal-disk.ts";
+export { createWal, recoverWal } from "./wal/recovery.ts";
 export type { WalDisk } from "./wal/wal-disk.ts";
+export type { WalPort, WalThreadReply, WalThreadRequest } from "./wal/wal-thread.ts";
+export { openThreadWal, runWalThread } from "./wal/wal-thread.ts";

@@ -90,6 +90,4 @@ export interface WalResume {
   readonly position: number;
   /** The CRC of the last record. */
   readonly chain: number;
-  readonly lastIndex: number;
-  readonly lastTerm: number;
 }

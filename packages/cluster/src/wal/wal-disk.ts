@@ -10,9 +10,9 @@ export interface WalDisk {
   write(name: string, offset: number, bytes: Uint8Array): void;
   /** All that was written to the file so far survives a loss of power, its length included. */
   sync(name: string): void;
-  /** Replaces `to`; durable on return, as are all removals before it. */
+  /** Replaces `to`; durable on return. */
   rename(from: string, to: string): void;
-  /** Gone for this process at once; may be back after a loss of power, unless a `rename` followed. */
+  /** Durable on return. */
   remove(name: string): void;
   /** Closes what is open. */
   close(): void;
