@@ -6,7 +6,23 @@
 import { StrongroomError } from "@strongroom/runtime";
 
 /** Codes are stable: the front doors map them to HTTP and gRPC. */
-export const LOGICAL_ERROR_STATUS = {
+export type LogicalErrorCode =
+  | "invalid_request"
+  | "invalid_path"
+  | "invalid_field"
+  | "malformed_json"
+  | "duplicate_json_key"
+  | "json_too_complex"
+  | "check_and_set_mismatch"
+  | "check_and_set_required"
+  | "unsupported_backend"
+  | "unsupported_path"
+  | "unsupported_operation"
+  | "body_too_large"
+  | "value_too_large"
+  | "unsupported_media_type";
+
+export const LOGICAL_ERROR_STATUS: Readonly<Record<LogicalErrorCode, number>> = {
   invalid_request: 400,
   invalid_path: 400,
   invalid_field: 400,
@@ -21,9 +37,7 @@ export const LOGICAL_ERROR_STATUS = {
   body_too_large: 413,
   value_too_large: 413,
   unsupported_media_type: 415,
-} as const satisfies Readonly<Record<string, number>>;
-
-export type LogicalErrorCode = keyof typeof LOGICAL_ERROR_STATUS;
+};
 
 export interface LogicalErrorOptions {
   readonly fromState?: boolean;

@@ -12,7 +12,7 @@ export type { FieldSchema, FieldSchemas, FieldType, FieldTypes, FieldValue } fro
 export { Fields } from "./field.ts";
 export type { Help } from "./help.ts";
 export { helpFor, openApiPaths } from "./help.ts";
-export type { JsonKind, JsonMember, JsonToken } from "./json/document.ts";
+export type { JsonKind, JsonMember } from "./json/document.ts";
 export { JsonDocument, JsonNode, parseInteger } from "./json/document.ts";
 export { encodeJson } from "./json/encode.ts";
 export { JsonError } from "./json/errors.ts";
@@ -30,3 +30,4 @@ export { listResponse, withWarnings } from "./response.ts";
 export type { RouteMatch } from "./router.ts";
 export { Router } from "./router.ts";
 export type { ListOptions, LogicalStorage } from "./storage.ts";
+export { formatTimestamp } from "./timestamp.ts";

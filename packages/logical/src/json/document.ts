@@ -8,7 +8,6 @@ import {
   KIND_ARRAY,
   KIND_ESCAPED_STRING,
   KIND_FALSE,
-  KIND_KEY,
   KIND_NULL,
   KIND_NUMBER,
   KIND_OBJECT,
@@ -127,29 +126,6 @@ export class JsonNode {
     for (let i = this.start; i < this.end; i++) text += String.fromCharCode(this.#bytes[i] as number);
     return text;
   }
-
-  /**
-   * The values of the subtree in the order of the text, keys among them (`kind` "key"), with the depth of each below this
-   * one: what a walk over a client's data uses in place of recursion.
-   */
-  *tokens(): Generator<JsonToken> {
-    const last = this.#tape.next(this.#entry);
-    const ends: number[] = [];
-    for (let entry = this.#entry; entry < last; entry++) {
-      while (ends.length > 0 && entry >= (ends.at(-1) as number)) ends.pop();
-      const code = this.#tape.kind(entry);
-      const kind = code === KIND_KEY ? "key" : (KINDS[code] as JsonKind);
-      yield { kind, depth: ends.length, start: this.#tape.start(entry), end: this.#tape.end(entry) };
-      if (code === KIND_OBJECT || code === KIND_ARRAY) ends.push(this.#tape.next(entry));
-    }
-  }
-}
-
-export interface JsonToken {
-  readonly kind: JsonKind | "key";
-  readonly depth: number;
-  readonly start: number;
-  readonly end: number;
 }
 
 export class JsonDocument {

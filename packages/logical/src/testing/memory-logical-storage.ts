@@ -3,7 +3,7 @@ import type { ListOptions, LogicalStorage } from "../storage.ts";
 
 /** A plain map behind the engines' view of storage, and every rule of that view. For tests. */
 export class MemoryLogicalStorage implements LogicalStorage {
-  readonly rows = new Map<string, Uint8Array>();
+  readonly rows: Map<string, Uint8Array> = new Map();
 
   get(path: string): Uint8Array | undefined {
     checkLeaf(path);

@@ -1,0 +1,2 @@
+/** The secrets engines, one folder each. */
+export { kvFactory } from "./kv/backend.ts";

@@ -1,0 +1,49 @@
+import { helpFor, LogicalError } from "@strongroom/logical";
+import { backendSuite } from "@strongroom/logical/testing";
+import { describe, expect, it } from "vitest";
+import { kvFactory } from "./backend.ts";
+
+const versionTwo = new Map([["version", "2"]]);
+const backend = kvFactory.create({ type: "kv", options: versionTwo });
+
+describe("the kv backend keeps the contract of backends", () => {
+  const cases = backendSuite({
+    backend,
+    samples: [
+      { operation: "update", path: "config", body: '{"max_versions":5}' },
+      { operation: "read", path: "config" },
+      { operation: "create", path: "data/a/b", body: '{"options":{"cas":0},"data":{"k":"v","o":{"p":1}}}' },
+      { operation: "update", path: "data/a/b", body: '{"data":{"k":"w","o":{"p":1}}}' },
+      { operation: "patch", path: "data/a/b", body: '{"data":{"k":null}}' },
+      { operation: "read", path: "data/a/b", query: { version: "1" } },
+      { operation: "read", path: "subkeys/a/b", query: { depth: "1" } },
+      { operation: "delete", path: "data/a/b" },
+      { operation: "update", path: "undelete/a/b", body: '{"versions":[3]}' },
+      { operation: "update", path: "delete/a/b", body: '{"versions":"1,2"}' },
+      { operation: "update", path: "destroy/a/b", body: '{"versions":["1"]}' },
+      { operation: "update", path: "metadata/a/b", body: '{"custom_metadata":{"owner":"me"}}' },
+      { operation: "patch", path: "metadata/a/b", body: '{"custom_metadata":{"owner":null}}' },
+      { operation: "read", path: "metadata/a/b" },
+      { operation: "list", path: "metadata/a/" },
+      { operation: "delete", path: "metadata/a/b" },
+      { operation: "read", path: "a/b" },
+    ],
+  });
+  for (const { name, run } of cases) it(name, run);
+});
+
+describe("kvFactory", () => {
+  it("knows kv-v2 as kv with version 2", () => {
+    expect(kvFactory.aliases?.get("kv-v2")).toEqual(versionTwo);
+  });
+
+  it.each([undefined, "1", "3", ""])("refuses version %j with a way out", (version) => {
+    const options = new Map(version === undefined ? [] : [["version", version]]);
+    expect(() => kvFactory.create({ type: "kv", options })).toThrow(LogicalError);
+    expect(() => kvFactory.create({ type: "kv", options })).toThrow(/version=2/);
+  });
+
+  it("lists its paths in the mount's help", () => {
+    expect(helpFor(backend, { path: "secret/" }, "")?.help).toContain("data/*path");
+  });
+});
