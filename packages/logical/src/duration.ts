@@ -1,16 +1,16 @@
 /** Durations as Vault's clients write and read them: Go's notation, with `d` for days; whole seconds inside. */
 import { parseInteger } from "./json/document.ts";
 
-const UNIT_NANOSECONDS: ReadonlyMap<string, number> = new Map([
-  ["ns", 1],
-  ["us", 1e3],
-  ["µs", 1e3],
-  ["μs", 1e3],
-  ["ms", 1e6],
-  ["s", 1e9],
-  ["m", 60e9],
-  ["h", 3600e9],
-  ["d", 86_400e9],
+const UNIT_NANOSECONDS: ReadonlyMap<string, bigint> = new Map([
+  ["ns", 1n],
+  ["us", 1_000n],
+  ["µs", 1_000n],
+  ["μs", 1_000n],
+  ["ms", 1_000_000n],
+  ["s", 1_000_000_000n],
+  ["m", 60_000_000_000n],
+  ["h", 3_600_000_000_000n],
+  ["d", 86_400_000_000_000n],
 ]);
 
 /** What Go's 64 bits of nanoseconds hold: 292 years. */
@@ -26,15 +26,16 @@ export function parseDuration(text: string): number | undefined {
   const sign = text.startsWith("-") ? -1 : 1;
   let rest = /^[+-]/.test(text) ? text.slice(1) : text;
   if (rest === "" || rest.length > 64) return undefined;
-  let nanoseconds = 0;
+  let nanoseconds = 0n;
   while (rest !== "") {
-    const part = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-zµμ]+)/.exec(rest);
-    const unit = UNIT_NANOSECONDS.get(part?.[2] ?? "");
-    if (part === null || unit === undefined) return undefined;
-    nanoseconds += Number(part[1]) * unit;
-    rest = rest.slice(part[0].length);
+    const part = /^([0-9]*)(?:\.([0-9]*))?([a-zµμ]+)/.exec(rest);
+    const [all = "", whole = "", fraction = "", name = ""] = part ?? [];
+    const unit = UNIT_NANOSECONDS.get(name);
+    if (unit === undefined || whole + fraction === "") return undefined;
+    nanoseconds += BigInt(whole) * unit + (BigInt(fraction) * unit) / 10n ** BigInt(fraction.length);
+    rest = rest.slice(all.length);
   }
-  return inRange(Math.trunc((sign * nanoseconds) / 1e9));
+  return inRange(sign * Number(nanoseconds / 1_000_000_000n));
 }
 
 function inRange(seconds: number): number | undefined {

@@ -95,7 +95,7 @@ interface Sampled {
   readonly path: PathDefinition;
   readonly sample: SampleRequest;
   /** A mount of its own, as it is before the sample. */
-  fork(): RequestContext & { readonly storage: MemoryLogicalStorage };
+  readonly fork: () => RequestContext & { readonly storage: MemoryLogicalStorage };
 }
 
 function testCase(name: string, body: () => void | Promise<void>): SuiteCase {
