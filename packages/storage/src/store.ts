@@ -57,7 +57,7 @@ export interface ReplicatedStore {
   linearizableSnapshot(options: WaitOptions): Promise<SnapshotReader>;
   /**
    * Proposes `draft` and waits for its verdict. Throws `NotCommittedError`, `OutcomeUnknownError` or `UnavailableError`.
-   * After a verdict, `localSnapshot` shows the command's effect.
+   * `localSnapshot` may take longer to show the effect.
    */
   commit(draft: CommandDraft, options: WaitOptions): Promise<Verdict>;
   /** The log's time, by which alone expiry is decided; never moves back. */

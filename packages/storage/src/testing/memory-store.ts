@@ -13,6 +13,7 @@ import { MemoryTable } from "../memory-table.ts";
 import { decodeRow, type Row } from "../row.ts";
 import { openSnapshotReader } from "../snapshot-reader.ts";
 import type { Invalidation, KeyedRow, ReplicatedStore, SnapshotReader, WaitOptions } from "../store.ts";
+import type { TableSnapshot } from "../table.ts";
 
 /**
  * How a commit can fail: dropped by every leader; its answer lost, with or without its effect; or nobody there to take it.
@@ -38,6 +39,8 @@ export class MemoryStore implements ReplicatedStore {
   #lastLogTimeMs = 0;
   #leadership = { leader: true, raftTerm: 1 };
   #commits = 0;
+  #openSnapshots = 0;
+  #frozen: SnapshotReader | undefined;
 
   /** Without a world of its own, time stands still at a `VirtualTime`'s start. */
   constructor(world?: { readonly clock: Clock; readonly timers: Timers }) {
@@ -51,14 +54,21 @@ export class MemoryStore implements ReplicatedStore {
     return this.#commits;
   }
 
+  /** Snapshots that nobody has released yet: none after a test that leaks none. */
+  get openSnapshots(): number {
+    return this.#openSnapshots;
+  }
+
   localSnapshot(): SnapshotReader {
-    return openSnapshotReader(this.#table.snapshot(), this.#appliedIndex);
+    if (this.#frozen === undefined) return this.#newest();
+    this.#frozen.retain();
+    return this.#frozen;
   }
 
   async linearizableSnapshot(options: WaitOptions): Promise<SnapshotReader> {
     this.#checkWait(options);
     await Promise.resolve();
-    return this.localSnapshot();
+    return this.#newest();
   }
 
   async commit(draft: CommandDraft, options: WaitOptions): Promise<Verdict> {
@@ -97,6 +107,17 @@ export class MemoryStore implements ReplicatedStore {
     this.#leadership = leadership;
   }
 
+  /** Local snapshots show this moment from now on, as on a node that lags behind, until `catchUp`. */
+  lagBehind(): void {
+    this.catchUp();
+    this.#frozen = this.#newest();
+  }
+
+  catchUp(): void {
+    this.#frozen?.release();
+    this.#frozen = undefined;
+  }
+
   /** The next calls of `commit` fail in these ways, one each. */
   failCommits(...failures: readonly CommitFailure[]): void {
     this.#failures.push(...failures);
@@ -112,7 +133,7 @@ export class MemoryStore implements ReplicatedStore {
 
   /** Every row, in the order of the keys. */
   async rows(): Promise<readonly KeyedRow[]> {
-    const snapshot = this.localSnapshot();
+    const snapshot = this.#newest();
     const iterator = snapshot.iterate(ALL_KEYS);
     try {
       return await iterator.next(Number.MAX_SAFE_INTEGER);
@@ -120,6 +141,20 @@ export class MemoryStore implements ReplicatedStore {
       await iterator.close();
       snapshot.release();
     }
+  }
+
+  #newest(): SnapshotReader {
+    const snapshot = this.#table.snapshot();
+    this.#openSnapshots++;
+    const counted: TableSnapshot = {
+      getSync: (key) => snapshot.getSync(key),
+      iterator: (range) => snapshot.iterator(range),
+      close: () => {
+        this.#openSnapshots--;
+        snapshot.close();
+      },
+    };
+    return openSnapshotReader(counted, this.#appliedIndex);
   }
 
   #propose(draft: CommandDraft): Promise<Verdict> {
