@@ -2,17 +2,17 @@
  * The request path: checks, token, routing by mount, and the engine's handler in one transaction. Front doors call
  * `Core.handle`; `SealGate` and `ClusterView` are what core needs from the process around it.
  */
+
+export { randomUuid } from "./base62.ts";
 export type { ClusterMember, ClusterSummary, ClusterView, JoinTokenOptions } from "./cluster-view.ts";
+export { Core } from "./core.ts";
 export type { CoreDependencies } from "./dependencies.ts";
 export {
   AlreadyInitializedError,
   ClosingError,
   InitRefusedError,
-  InvalidRequestError,
+  NotInitializedError,
   PermissionDeniedError,
-  SealedError,
-  UnsupportedOperationError,
-  UnsupportedPathError,
 } from "./errors.ts";
 export type { CoreRequest, CoreResult, JsonMembers } from "./request.ts";
 export type { InitializeOptions, SealGate, SealStatus } from "./seal-gate.ts";

@@ -1,0 +1,120 @@
+/**
+ * The few headers that mean something here, read from the raw list in one pass. A header that decides who is asking or what
+ * is asked may stand once: two of them would be joined or dropped differently by each proxy on the way.
+ */
+import { StrongroomError } from "@strongroom/runtime";
+
+export class BadHeaderError extends StrongroomError {
+  readonly code = "bad_header";
+}
+
+export interface RequestHeaders {
+  /** From `X-Vault-Token` or `Authorization: Bearer`. */
+  token: string | undefined;
+  /** Without surrounding slashes; empty: the root namespace. */
+  namespace: string;
+  /** As it came, for the echo; undefined when there was none. */
+  namespaceHeader: string | undefined;
+  wrapTtl: string | undefined;
+  contentType: string | undefined;
+  contentEncoding: string | undefined;
+  idempotencyKey: string | undefined;
+  /** A valid length; undefined when there was none. */
+  contentLength: number | undefined;
+  chunked: boolean;
+  host: string | undefined;
+  /** 100-continue was asked for. */
+  expectContinue: boolean;
+}
+
+const TOKEN_MAX_BYTES = 8192;
+const NAMESPACE = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
+
+/** Reads `rawHeaders` (name, value, name, value …). Throws `BadHeaderError`. */
+export function parseHeaders(rawHeaders: readonly string[]): RequestHeaders {
+  const headers: RequestHeaders = {
+    token: undefined,
+    namespace: "",
+    namespaceHeader: undefined,
+    wrapTtl: undefined,
+    contentType: undefined,
+    contentEncoding: undefined,
+    idempotencyKey: undefined,
+    contentLength: undefined,
+    chunked: false,
+    host: undefined,
+    expectContinue: false,
+  };
+  let bearer: string | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    const value = rawHeaders[i + 1] as string;
+    // Header names are ASCII tokens: the parser has seen to it.
+    switch (name.toLowerCase()) {
+      case "x-vault-token":
+        headers.token = once(headers.token, value, name);
+        break;
+      case "authorization":
+        bearer = once(bearer, value, name);
+        break;
+      case "x-vault-namespace":
+        headers.namespaceHeader = once(headers.namespaceHeader, value, name);
+        break;
+      case "x-vault-wrap-ttl":
+        headers.wrapTtl = once(headers.wrapTtl, value, name);
+        break;
+      case "content-type":
+        headers.contentType = once(headers.contentType, value, name);
+        break;
+      case "content-encoding":
+        headers.contentEncoding = once(headers.contentEncoding, value, name);
+        break;
+      case "idempotency-key":
+        headers.idempotencyKey = once(headers.idempotencyKey, value, name);
+        break;
+      case "host":
+        headers.host = once(headers.host, value, name);
+        break;
+      case "content-length":
+        headers.contentLength = Number(value);
+        break;
+      case "transfer-encoding":
+        headers.chunked = true;
+        break;
+      case "expect":
+        headers.expectContinue = true;
+        break;
+    }
+  }
+  headers.token = tokenOf(headers.token, bearer);
+  headers.namespace = namespaceOf(headers.namespaceHeader);
+  return headers;
+}
+
+function once(present: string | undefined, value: string, name: string): string {
+  if (present !== undefined) throw new BadHeaderError(`the header ${name} may be sent only once`);
+  return value;
+}
+
+/** The one token that was presented. Clients that send both headers must mean the same by them. */
+function tokenOf(token: string | undefined, authorization: string | undefined): string | undefined {
+  let bearer: string | undefined;
+  if (authorization !== undefined && /^bearer /i.test(authorization)) bearer = authorization.slice(7).trim();
+  if (token !== undefined && bearer !== undefined && token !== bearer) {
+    throw new BadHeaderError("X-Vault-Token and Authorization carry different tokens");
+  }
+  const presented = token ?? bearer;
+  if (presented === undefined || presented === "") return undefined;
+  if (presented.length > TOKEN_MAX_BYTES) throw new BadHeaderError("the token is too long");
+  return presented;
+}
+
+function namespaceOf(header: string | undefined): string {
+  if (header === undefined) return "";
+  const trimmed = header.replace(/^\/|\/$/g, "");
+  if (trimmed === "") return "";
+  if (trimmed.length > 1024 || trimmed === "root" || !NAMESPACE.test(trimmed)) {
+    throw new BadHeaderError("X-Vault-Namespace is not a namespace path");
+  }
+  return trimmed;
+}

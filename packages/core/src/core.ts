@@ -1,0 +1,294 @@
+/**
+ * The request path of one worker: token, policy, route, handler, commit. A request is one transaction on the replicated
+ * store, run where it arrived; its token, its mount and all that its engine read are proven by the commit, or by a state at
+ * least as new as the request.
+ */
+import { SealedError } from "@strongroom/barrier";
+import {
+  DEFAULT_JSON_LIMITS,
+  dispatch,
+  helpFor,
+  type JsonLimits,
+  type JsonObject,
+  LogicalError,
+  type LogicalRequest,
+  type Operation,
+  parseJson,
+  resolveOperation,
+  UNAUTHENTICATED_JSON_LIMITS,
+} from "@strongroom/logical";
+import type { Histogram } from "@strongroom/runtime";
+import { runTransaction, type Transaction } from "@strongroom/storage";
+import type { CoreDependencies } from "./dependencies.ts";
+import { ClosingError } from "./errors.ts";
+import { MountSweeper } from "./mount-sweeper.ts";
+import { findMount, Mounts } from "./mounts.ts";
+import type { CoreRequest, CoreResult } from "./request.ts";
+import { engineResult, systemResult } from "./result.ts";
+import { type SystemBackend, systemBackends } from "./system/system-backend.ts";
+import { SystemContext, type SystemPath } from "./system/system-path.ts";
+import { authorize, TokenStore } from "./token-store.ts";
+
+/** Upper bounds in milliseconds. */
+const DURATION_BOUNDS = [0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 30_000];
+
+type Mode = "read" | "write";
+
+export class Core {
+  readonly #dependencies: CoreDependencies;
+  readonly #tokens: TokenStore;
+  readonly #mounts: Mounts;
+  readonly #sweeper: MountSweeper;
+  readonly #systems: readonly SystemBackend[];
+  readonly #durations: Histogram;
+  readonly #unsubscribe: () => void;
+  #closed = false;
+
+  private constructor(dependencies: CoreDependencies) {
+    const { store, barrier, backends, logger, metrics } = dependencies;
+    this.#dependencies = dependencies;
+    this.#tokens = new TokenStore(barrier);
+    this.#mounts = new Mounts(barrier, backends);
+    this.#sweeper = new MountSweeper({ store, mounts: this.#mounts, logger });
+    this.#systems = systemBackends({
+      dependencies,
+      mounts: this.#mounts,
+      tokens: this.#tokens,
+      startSweep: () => void this.#sweeper.sweep(),
+    });
+    this.#durations = metrics.histogram(
+      "vault_core_handle_request",
+      "Time from a request's arrival in the core to its answer, in milliseconds.",
+      DURATION_BOUNDS,
+    );
+    this.#unsubscribe = store.onInvalidation((event) => {
+      this.#tokens.onInvalidation(event);
+      this.#mounts.onInvalidation(event);
+    });
+  }
+
+  static open(dependencies: CoreDependencies): Core {
+    return new Core(dependencies);
+  }
+
+  /** Whether `path` may be asked by anybody, sealed or not: front doors hold bodies for these to `UNAUTHENTICATED_JSON_LIMITS`. */
+  isOpen(path: string): boolean {
+    return this.#findSystem(path)?.declared?.access === "open";
+  }
+
+  /**
+   * Serves one request. Refusals are thrown: `LogicalError`, `PermissionDeniedError`, the barrier's `SealedError`, and what
+   * `runTransaction` throws, all of them `StrongroomError`s with a stable code.
+   */
+  async handle(request: CoreRequest): Promise<CoreResult> {
+    if (this.#closed) throw new ClosingError();
+    const { clock } = this.#dependencies;
+    const startMs = clock.monotonicMs();
+    try {
+      const system = this.#findSystem(request.path);
+      if (system?.declared?.access === "open" && request.operation !== "help") {
+        return await this.#runEffect(system, system.declared, request, undefined);
+      }
+      if (this.#dependencies.barrier.sealed) throw new SealedError();
+      if (request.operation === "help") return await this.#help(request, system?.backend);
+      if (system === undefined) return await this.#runEngine(request, request.operation);
+      return await this.#runSystem(system, request, request.operation);
+    } finally {
+      this.#durations.observe(clock.monotonicMs() - startMs);
+    }
+  }
+
+  /**
+   * Whether a token is known: asked by front doors before they take a large body. Throws `PermissionDeniedError`, and
+   * `SealedError`.
+   */
+  async checkToken(request: Pick<CoreRequest, "token" | "deadlineMs" | "signal">): Promise<void> {
+    if (this.#dependencies.barrier.sealed) throw new SealedError();
+    const rowKey = this.#tokenRowKey(request);
+    await this.#transact(request, "read", (tx) => {
+      this.#tokens.authenticate(tx, rowKey, "read");
+    });
+  }
+
+  /** Deletes what removed mounts have left behind, on this node or on one that died before it was done. */
+  sweepRemovedMounts(): Promise<void> {
+    return this.#sweeper.sweep();
+  }
+
+  /** Takes nothing new; requests under way go on. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#unsubscribe();
+    await this.#sweeper.close();
+  }
+
+  #findSystem(path: string): { backend: SystemBackend; below: string; declared: SystemPath | undefined } | undefined {
+    for (const backend of this.#systems) {
+      if (!path.startsWith(backend.mount.path)) continue;
+      const below = path.slice(backend.mount.path.length);
+      return { backend, below, declared: backend.find(below) };
+    }
+    return undefined;
+  }
+
+  async #runEngine(request: CoreRequest, operation: Operation): Promise<CoreResult> {
+    const { store, entropy } = this.#dependencies;
+    const mode = modeOf(operation);
+    const rowKey = this.#tokenRowKey(request);
+    const body = lazyBody(request, DEFAULT_JSON_LIMITS);
+    return this.#transact(request, mode, async (tx) => {
+      const token = this.#tokens.authenticate(tx, rowKey, mode);
+      authorize(token);
+      const mount = request.namespace === "" ? findMount(this.#mounts.table(tx, mode), request.path) : undefined;
+      if (mount === undefined) throw noHandler(request.path);
+      const asked = logicalRequest(request, operation, request.path.slice(mount.entry.path.length), body);
+      const context = {
+        storage: this.#mounts.storage(tx, mount),
+        nowMs: store.logTimeMs(),
+        mount: mount.info,
+        entropy,
+      };
+      const resolved = resolveOperation(mount.backend, context, asked);
+      const response = await dispatch(mount.backend, context, { ...asked, operation: resolved });
+      return engineResult(response, mount.entry.type);
+    });
+  }
+
+  async #runSystem(
+    system: { readonly backend: SystemBackend; readonly below: string; readonly declared: SystemPath | undefined },
+    request: CoreRequest,
+    operation: Operation,
+  ): Promise<CoreResult> {
+    const { backend, below, declared } = system;
+    const rowKey = this.#tokenRowKey(request);
+    const inTransaction = declared?.run === "transaction";
+    const mode = inTransaction ? modeOf(operation) : "read";
+    const body = lazyBody(request, DEFAULT_JSON_LIMITS);
+    const asRun = async (tx: Transaction): Promise<CoreResult | undefined> => {
+      const token = this.#tokens.authenticate(tx, rowKey, mode);
+      if (declared?.access !== "authenticated") authorize(token);
+      if (declared === undefined || request.namespace !== "") throw noHandler(request.path);
+      if (!inTransaction) return undefined;
+      const context = this.#systemContext(backend, request, { transaction: tx, token });
+      const response = await dispatch(backend.backend, context, logicalRequest(request, operation, below, body));
+      return systemResult(response, backend.mount.type, declared.reply);
+    };
+    const result = await this.#transact(request, mode, asRun, declared?.afterCommit);
+    if (result !== undefined || declared === undefined) return result ?? { kind: "not-found" };
+    return this.#runEffect(system, declared, request, rowKey);
+  }
+
+  /** A handler that runs once, without a transaction; its token, if it needs one, has been checked. */
+  async #runEffect(
+    system: { readonly backend: SystemBackend; readonly below: string },
+    declared: SystemPath,
+    request: CoreRequest,
+    rowKey: Uint8Array | undefined,
+  ): Promise<CoreResult> {
+    const { backend, below } = system;
+    const limits = rowKey === undefined ? UNAUTHENTICATED_JSON_LIMITS : DEFAULT_JSON_LIMITS;
+    const operation = request.operation === "help" ? "read" : request.operation;
+    const asked = logicalRequest(request, operation, below, lazyBody(request, limits));
+    const response = await dispatch(backend.backend, this.#systemContext(backend, request, {}), asked);
+    return systemResult(response, backend.mount.type, declared.reply);
+  }
+
+  /** What `?help=1` shows: every valid token may ask. */
+  async #help(request: CoreRequest, system: SystemBackend | undefined): Promise<CoreResult> {
+    const rowKey = this.#tokenRowKey(request);
+    return this.#transact(request, "read", (tx) => {
+      this.#tokens.authenticate(tx, rowKey, "read");
+      const mount = system ?? findMount(this.#mounts.table(tx, "read"), `${request.path}/`);
+      const info = mount === undefined ? undefined : "info" in mount ? mount.info : mount.mount;
+      const help =
+        mount === undefined || info === undefined
+          ? undefined
+          : helpFor(mount.backend, info, request.path.slice(info.path.length));
+      if (help === undefined) throw noHandler(request.path);
+      return { kind: "plain", status: 200, body: help };
+    });
+  }
+
+  #systemContext(
+    backend: SystemBackend,
+    request: CoreRequest,
+    rest: Pick<ConstructorParameters<typeof SystemContext>[0], "transaction" | "token">,
+  ): SystemContext {
+    const { store, entropy } = this.#dependencies;
+    return new SystemContext({ nowMs: store.logTimeMs(), mount: backend.mount, entropy, request, ...rest });
+  }
+
+  #tokenRowKey(request: Pick<CoreRequest, "token">): Uint8Array | undefined {
+    return request.token === undefined ? undefined : this.#tokens.rowKey(request.token);
+  }
+
+  async #transact<T>(
+    request: Pick<CoreRequest, "deadlineMs" | "signal">,
+    mode: Mode,
+    body: (tx: Transaction) => Promise<T> | T,
+    afterCommit?: () => void,
+  ): Promise<T> {
+    const { deadlineMs, signal } = request;
+    const options = { mode, deadlineMs, signal };
+    const run = mode === "read" ? body : provingRoutes(body);
+    const { result, revision } = await runTransaction(this.#dependencies.store, run, options);
+    if (revision !== undefined) afterCommit?.();
+    return result;
+  }
+}
+
+function modeOf(operation: Operation): Mode {
+  return operation === "read" || operation === "list" ? "read" : "write";
+}
+
+/**
+ * Engines know their own paths, not where they are mounted: that a path is not supported hangs on the mount table, so in a
+ * transaction that began on this node's own state it is a verdict over state as well.
+ */
+function provingRoutes<T>(body: (tx: Transaction) => Promise<T> | T): (tx: Transaction) => Promise<T> {
+  return async (tx) => {
+    try {
+      return await body(tx);
+    } catch (error) {
+      if (!(error instanceof LogicalError) || error.fromState) throw error;
+      if (error.code !== "unsupported_path" && error.code !== "unsupported_operation") throw error;
+      throw new LogicalError(error.code, error.message, { fromState: true, cause: error });
+    }
+  };
+}
+
+function noHandler(path: string): LogicalError {
+  return new LogicalError("unsupported_path", `no handler for route "${path}". route entry not found.`, {
+    fromState: true,
+  });
+}
+
+function logicalRequest(
+  request: CoreRequest,
+  operation: Operation,
+  path: string,
+  body: () => JsonObject | undefined,
+): LogicalRequest {
+  const { id, query, contentType } = request;
+  const takesBody = operation === "create" || operation === "update" || operation === "patch";
+  if (takesBody && path.endsWith("/")) {
+    throw new LogicalError("invalid_request", "cannot write to a path ending in '/'");
+  }
+  return { id, operation, path, query, body: takesBody ? body() : undefined, contentType };
+}
+
+/** Parsed when first needed, which is after the token was found good; once, however often the transaction runs. */
+function lazyBody(request: CoreRequest, limits: JsonLimits): () => JsonObject | undefined {
+  let parsed: { readonly object: JsonObject | undefined } | undefined;
+  return () => {
+    parsed ??= { object: parseBody(request.body, limits) };
+    return parsed.object;
+  };
+}
+
+function parseBody(body: Uint8Array | undefined, limits: JsonLimits): JsonObject | undefined {
+  if (body === undefined || body.length === 0) return undefined;
+  const object = parseJson(body, limits).object();
+  if (object === undefined) throw new LogicalError("invalid_request", "the request's body must be a JSON object");
+  return object;
+}

@@ -1,0 +1,55 @@
+/** `sys/internal/ui/mounts`: what the CLI asks before each `kv` command, to learn the mount and its version. */
+import { definePath } from "@strongroom/logical";
+import { PermissionDeniedError } from "../errors.ts";
+import { findMount } from "../mounts.ts";
+import { mountBodies, mountBody, SYSTEM_MOUNT, TOKEN_MOUNT } from "./mount-body.ts";
+import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
+
+export function internalUiMountsPath({ mounts }: SystemServices): SystemPath {
+  const path = definePath({
+    pattern: "internal/ui/mounts",
+    fields: {},
+    operations: {
+      read: {
+        summary: "The mounts that the token may see.",
+        handler: (context) => {
+          const { state } = mounts.table(SystemContext.of(context).transaction, "read");
+          return {
+            kind: "data",
+            data: { auth: mountBodies([TOKEN_MOUNT]), secret: mountBodies([SYSTEM_MOUNT, ...state.mounts]) },
+          };
+        },
+      },
+    },
+    synopsis: "The mounts that the token may see.",
+    description: "For consoles.",
+  });
+  return { path, access: "policy", run: "transaction", reply: "envelope" };
+}
+
+export function internalUiMountPath({ mounts }: SystemServices): SystemPath {
+  const path = definePath({
+    pattern: "internal/ui/mounts/*path",
+    fields: { path: { type: "string", description: "A path at or below the mount." } },
+    operations: {
+      read: {
+        summary: "The mount that serves a path.",
+        handler: (context, _request, fields) => {
+          const wanted = fields.get("path") ?? "";
+          const table = mounts.table(SystemContext.of(context).transaction, "read");
+          const mount = findMount(table, wanted.endsWith("/") ? wanted : `${wanted}/`);
+          // The same words for a mount that is not there and one that may not be seen, so that nobody can tell.
+          if (mount === undefined) {
+            throw new PermissionDeniedError(
+              `preflight capability check returned 403, please ensure client's policies grant access to path "${wanted}"`,
+            );
+          }
+          return { kind: "data", data: { ...mountBody(mount.entry), path: mount.entry.path } };
+        },
+      },
+    },
+    synopsis: "The mount that serves a path.",
+    description: "For clients that have to know an engine's version.",
+  });
+  return { path, access: "policy", run: "transaction", reply: "envelope" };
+}

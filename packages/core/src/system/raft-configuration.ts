@@ -1,0 +1,30 @@
+/** `sys/storage/raft/configuration`: the members of the cluster. */
+import { definePath } from "@strongroom/logical";
+import type { SystemPath, SystemServices } from "./system-path.ts";
+
+export function raftConfigurationPath({ dependencies }: SystemServices): SystemPath {
+  const path = definePath({
+    pattern: "storage/raft/configuration",
+    fields: {},
+    operations: {
+      read: {
+        summary: "The members of the cluster.",
+        handler: async () => {
+          const status = await dependencies.cluster.status();
+          const servers = status.members.map((member) => ({
+            node_id: member.name === "" ? String(member.nodeId) : member.name,
+            address: member.clusterAddress,
+            leader: member.leader,
+            voter: member.voter,
+            protocol_version: "1",
+            id: String(member.nodeId),
+          }));
+          return { kind: "data", data: { config: { index: status.configurationIndex ?? 0, servers } } };
+        },
+      },
+    },
+    synopsis: "The members of the cluster.",
+    description: "node_id is the node's name; id its number, which never comes again.",
+  });
+  return { path, access: "policy", run: "effect", reply: "envelope" };
+}

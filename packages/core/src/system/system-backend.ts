@@ -1,0 +1,89 @@
+/** The two mounts that no table lists, `sys/` and `auth/token/`, put together from their endpoints. */
+import { type Backend, defineBackend, type MountInfo } from "@strongroom/logical";
+import { present } from "@strongroom/runtime";
+import { healthPath } from "./health.ts";
+import { initPath } from "./init.ts";
+import { internalUiMountPath, internalUiMountsPath } from "./internal-ui-mounts.ts";
+import { leaderPath } from "./leader.ts";
+import { metricsPath } from "./metrics.ts";
+import { mountPath } from "./mount.ts";
+import { SYSTEM_MOUNT, TOKEN_MOUNT } from "./mount-body.ts";
+import { mountsPath } from "./mounts.ts";
+import { raftConfigurationPath } from "./raft-configuration.ts";
+import { raftJoinTokenPath } from "./raft-join-token.ts";
+import { raftRemovePeerPath } from "./raft-remove-peer.ts";
+import { sealPath } from "./seal.ts";
+import { sealStatusPath } from "./seal-status.ts";
+import { stepDownPath } from "./step-down.ts";
+import type { SystemPath, SystemServices } from "./system-path.ts";
+import { tokenLookupPath, tokenLookupSelfPath } from "./token-lookup.ts";
+import { unsealPath } from "./unseal.ts";
+
+const SYSTEM_PATHS = [
+  healthPath,
+  initPath,
+  internalUiMountPath,
+  internalUiMountsPath,
+  leaderPath,
+  metricsPath,
+  mountPath,
+  mountsPath,
+  raftConfigurationPath,
+  raftJoinTokenPath,
+  raftRemovePeerPath,
+  sealPath,
+  sealStatusPath,
+  stepDownPath,
+  unsealPath,
+];
+
+const TOKEN_PATHS = [tokenLookupPath, tokenLookupSelfPath];
+
+export interface SystemBackend {
+  readonly mount: MountInfo;
+  readonly backend: Backend;
+  /** The declaration of what serves `path`, which lies below the mount. */
+  find(path: string): SystemPath | undefined;
+}
+
+export function systemBackends(services: SystemServices): readonly SystemBackend[] {
+  return [
+    systemBackend(
+      "sys/",
+      SYSTEM_MOUNT,
+      SYSTEM_PATHS.map((make) => make(services)),
+      "The server itself.",
+    ),
+    systemBackend(
+      "auth/token/",
+      TOKEN_MOUNT,
+      TOKEN_PATHS.map((make) => make(services)),
+      "Tokens.",
+    ),
+  ];
+}
+
+function systemBackend(
+  path: string,
+  mount: typeof SYSTEM_MOUNT,
+  paths: readonly SystemPath[],
+  help: string,
+): SystemBackend {
+  const backend = defineBackend({ type: mount.type, help, paths: paths.map((declared) => declared.path) });
+  const byDefinition = new Map(paths.map((declared) => [declared.path, declared]));
+  return {
+    mount: {
+      path,
+      type: mount.type,
+      accessor: mount.accessor,
+      uuid: mount.uuid,
+      options: new Map(),
+      config: { defaultLeaseTtlSeconds: 0, maxLeaseTtlSeconds: 0 },
+    },
+    backend,
+    find: (below) => {
+      const route = backend.route(below)?.route;
+      return route === undefined ? undefined : present(byDefinition.get(route), "every path was declared");
+    },
+  };
+}
