@@ -3,7 +3,7 @@
  * single-node store of the tests share this function, so what is tested against one holds for the other.
  */
 import { unreachable } from "@strongroom/runtime";
-import type { Command, CommandDraft, Guard, Verdict } from "./command.ts";
+import type { CommandDraft, Guard, Verdict } from "./command.ts";
 import { EPOCH_KEY } from "./keys.ts";
 import { ABSENT_REVISION, equalRevisions, type Revision } from "./revision.ts";
 import { encodeRow } from "./row.ts";
@@ -28,7 +28,7 @@ export interface ApplyResult {
 /** Pure. `at` is the command's place in the log, and becomes the revision of every row that it puts. */
 export function applyCommand(
   reader: RevisionReader,
-  command: Command | CommandDraft,
+  command: CommandDraft,
   at: Revision,
   context: ApplyContext,
 ): ApplyResult {

@@ -6,7 +6,7 @@
 import { assert, ByteReader, ByteWriter, compareBytes, ShortInputError, unreachable } from "@strongroom/runtime";
 import type { Command, CommandDraft, Guard, Mutation } from "./command.ts";
 import { TooLargeError } from "./errors.ts";
-import { FIRST_REPLICATED_KIND } from "./keys.ts";
+import { replicatedKeyProblem } from "./keys.ts";
 import { LIMITS } from "./limits.ts";
 import type { Revision } from "./revision.ts";
 
@@ -194,7 +194,7 @@ function writeMutation(writer: ByteWriter, mutation: Mutation): void {
 }
 
 function writeKey(writer: ByteWriter, key: Uint8Array): void {
-  const problem = keyProblem(key);
+  const problem = replicatedKeyProblem(key);
   assert(problem === undefined, problem ?? "");
   writer.u16(key.length).raw(key);
 }
@@ -278,7 +278,7 @@ function readMutation(reader: ByteReader): Mutation {
 
 function readKey(reader: ByteReader): Uint8Array {
   const key = reader.raw(reader.u16());
-  const problem = keyProblem(key);
+  const problem = replicatedKeyProblem(key);
   if (problem !== undefined) refuse(problem);
   return key;
 }
@@ -287,10 +287,4 @@ function readRevision(reader: ByteReader): Revision {
   const revision = { index: reader.u48(), position: reader.u16() };
   if (revision.index === 0 && revision.position !== 0) refuse("a revision has no index");
   return revision;
-}
-
-function keyProblem(key: Uint8Array): string | undefined {
-  if (key.length === 0) return "a key is empty";
-  if (key.length > LIMITS.keyBytes) return "a key exceeds the greatest length";
-  return (key[0] as number) < FIRST_REPLICATED_KIND ? "a key is private to the replica" : undefined;
 }

@@ -58,4 +58,5 @@ export { runTransaction } from "./run-transaction.ts";
 export { openSnapshotReader } from "./snapshot-reader.ts";
 export type { Invalidation, KeyedRow, ReplicatedStore, RowIterator, SnapshotReader, WaitOptions } from "./store.ts";
 export type { Table, TableEntry, TableIterator, TableOp, TableSnapshot } from "./table.ts";
+export { PAGE_BYTES } from "./table.ts";
 export { Transaction } from "./transaction.ts";

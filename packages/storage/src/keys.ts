@@ -3,6 +3,7 @@
  * a name, a keyed hash. The order of keys is LevelDB's: unsigned bytes, shorter first.
  */
 import { assert, compareBytes } from "@strongroom/runtime";
+import { LIMITS } from "./limits.ts";
 
 /** Kinds below `FIRST_REPLICATED_KIND` are private to a replica: no command may name such a key. */
 export const KEY_KIND = {
@@ -33,6 +34,13 @@ export const KEYRING_KEY: Uint8Array = Uint8Array.of(KEY_KIND.keyring);
 /** Bumped by every change of mounts, policies or the keyring, so that requests need not guard those rows one by one. */
 export const EPOCH_KEY: Uint8Array = Uint8Array.of(KEY_KIND.epoch);
 export const CLUSTER_KEY: Uint8Array = Uint8Array.of(KEY_KIND.cluster);
+
+/** Why a command may not name `key`; `undefined` if it may. */
+export function replicatedKeyProblem(key: Uint8Array): string | undefined {
+  if (key.length === 0) return "a key is empty";
+  if (key.length > LIMITS.keyBytes) return "a key exceeds the greatest length";
+  return (key[0] as number) < FIRST_REPLICATED_KIND ? "a key is private to the replica" : undefined;
+}
 
 /** All keys `k` with `gte <= k < lt`. */
 export interface KeyRange {

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,6 +52,28 @@ describe("LevelTable", () => {
     await again.write([put("d", "1")]);
     await again.flush();
     await again.close();
+  });
+
+  it("is an exact prefix of what a killed process wrote, at least as far as it flushed, in files for its owner alone", async () => {
+    const directory = newDirectory();
+    const flushed = await writeUntilKilled(directory);
+    const table = await LevelTable.open(directory, { discardLog: true });
+    const applied = Number(fromUtf8(table.getSync(utf8("applied")) ?? utf8("0")));
+    expect(applied).toBeGreaterThanOrEqual(flushed);
+    const snapshot = table.snapshot();
+    const rows = snapshot.iterator({ gte: utf8("row"), lt: utf8("rox") });
+    const names: number[] = [];
+    for (let page = await rows.next(1000); page.length > 0; page = await rows.next(1000)) {
+      names.push(...page.map(({ key }) => Number(fromUtf8(key).slice(3))));
+    }
+    expect(names).toEqual(Array.from({ length: names.length }, (_, i) => i + 1));
+    expect(names).toHaveLength(applied);
+    await rows.close();
+    snapshot.close();
+    await table.close();
+    const tables = (await readdir(directory)).filter((name) => name.endsWith(".ldb"));
+    for (const name of tables) expect((await stat(join(directory, name))).mode & 0o077).toBe(0);
+    expect(tables).not.toHaveLength(0);
   });
 
   it("retires LevelDB's log at each flush", async () => {
@@ -140,3 +164,28 @@ describe("LevelTable", () => {
     await expect(table.flush()).rejects.toThrow("closed");
   });
 });
+
+/** Kills a process that writes one numbered row a batch, some time after it flushed; gives the number flushed. */
+async function writeUntilKilled(directory: string): Promise<number> {
+  const script = `
+    import { LevelTable } from ${JSON.stringify(new URL("./level-table.ts", import.meta.url).href)};
+    process.umask(0o077);
+    const table = await LevelTable.open(${JSON.stringify(directory)}, { writeBufferBytes: 65_536 });
+    const bytes = (text) => new TextEncoder().encode(text);
+    for (let n = 1; ; n++) {
+      await table.write([
+        { type: "put", key: bytes("row" + String(n).padStart(8, "0")), value: new Uint8Array(4096) },
+        { type: "put", key: bytes("applied"), value: bytes(String(n)) },
+      ]);
+      if (n === 100) await table.flush();
+      if (n === 300) process.stdout.write("100");
+    }`;
+  const child = spawn(process.execPath, ["--conditions=source", "--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "close");
+  const [said] = await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await ended;
+  return Number(String(said));
+}

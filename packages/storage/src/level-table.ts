@@ -11,7 +11,14 @@ import { assert, compareBytes } from "@strongroom/runtime";
 import { type IteratorOptions, Level } from "level";
 import { TableOpenError, TablePoisonedError, TableReadError, TableWriteError } from "./errors.ts";
 import type { KeyRange } from "./keys.ts";
-import type { Table, TableEntry, TableIterator, TableOp, TableSnapshot } from "./table.ts";
+import {
+  PAGE_BYTES,
+  type Table,
+  type TableEntry,
+  type TableIterator,
+  type TableOp,
+  type TableSnapshot,
+} from "./table.ts";
 
 export interface LevelTableOptions {
   /**
@@ -221,7 +228,7 @@ class LevelTableIterator implements TableIterator {
   constructor(database: Database, options: ReadOptions, range: KeyRange) {
     this.#range = range;
     this.#ended = compareBytes(range.gte, range.lt) >= 0;
-    this.#native = openIterator(database, { ...options, gte: range.gte, lt: range.lt, fillCache: true });
+    this.#native = openIterator(database, { ...options, ...range, fillCache: true, highWaterMarkBytes: PAGE_BYTES });
   }
 
   async next(count: number): Promise<readonly TableEntry[]> {

@@ -1,8 +1,15 @@
 /** A table in memory: for tests, simulations and the development server. Its `flush` has nothing to do. */
 import { assert, compareBytes } from "@strongroom/runtime";
-import type { KeyRange } from "./keys.ts";
+import { type KeyRange, keyAfter } from "./keys.ts";
 import { EMPTY_MAP, mapGet, mapPut, mapRemove, mapSlice, type PersistentMap } from "./persistent-map.ts";
-import type { Table, TableEntry, TableIterator, TableOp, TableSnapshot } from "./table.ts";
+import {
+  PAGE_BYTES,
+  type Table,
+  type TableEntry,
+  type TableIterator,
+  type TableOp,
+  type TableSnapshot,
+} from "./table.ts";
 
 export class MemoryTable implements Table {
   #map: PersistentMap = EMPTY_MAP;
@@ -84,8 +91,14 @@ class MemoryIterator implements TableIterator {
   async next(count: number): Promise<readonly TableEntry[]> {
     assert(!this.#closed, "a closed iterator is not read");
     assert(count > 0, "an iterator is asked for something");
-    const entries = mapSlice(this.#map, { gte: this.#from, lt: this.#range.lt }, this.#past ? count + 1 : count);
-    if (this.#past) entries.shift();
+    const entries = mapSlice(
+      this.#map,
+      { gte: this.#past ? keyAfter(this.#from) : this.#from, lt: this.#range.lt },
+      {
+        count,
+        bytes: PAGE_BYTES,
+      },
+    );
     const last = entries.at(-1);
     if (last !== undefined) {
       this.#from = last.key;

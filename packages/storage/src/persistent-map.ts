@@ -45,16 +45,17 @@ export function mapRemove(map: PersistentMap, key: Uint8Array): PersistentMap {
   return right === map.right ? map : { ...map, right };
 }
 
-/** The entries `e` with `gte <= e.key < lt` in order, at most `count`. */
+/** The entries `e` with `gte <= e.key < lt` in order, at most `count`, up to the one that reaches `bytes`. */
 export function mapSlice(
   map: PersistentMap,
   range: { readonly gte: Uint8Array; readonly lt: Uint8Array },
-  count: number,
+  limit: { readonly count: number; readonly bytes: number },
 ): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
   const found: { key: Uint8Array; value: Uint8Array }[] = [];
   const path: MapNode[] = [];
   let node = map;
-  while (found.length < count) {
+  let bytes = 0;
+  while (found.length < limit.count && bytes < limit.bytes) {
     while (node !== undefined) {
       if (compareBytes(node.key, range.gte) >= 0) {
         path.push(node);
@@ -66,6 +67,7 @@ export function mapSlice(
     const next = path.pop();
     if (next === undefined || compareBytes(next.key, range.lt) >= 0) break;
     found.push({ key: next.key, value: next.value });
+    bytes += next.key.length + next.value.length;
     node = next.right;
   }
   return found;

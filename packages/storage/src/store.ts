@@ -26,7 +26,7 @@ export interface KeyedRow {
 
 /** Walks a range upwards. Calls do not overlap. */
 export interface RowIterator {
-  /** The next rows, at most `count`; none means that the range is at its end. */
+  /** The next rows, at most `count` and fewer where they are large; only none means that the range is at its end. */
   next(count: number): Promise<readonly KeyedRow[]>;
   /** Goes on, forwards or back, at the first key at or above `key` within the range. */
   seek(key: Uint8Array): void;

@@ -31,6 +31,9 @@ export interface Table {
   close(): Promise<void>;
 }
 
+/** A page of an iterator ends with the entry that reaches this many bytes, however many were asked for. */
+export const PAGE_BYTES = 262_144;
+
 export interface TableSnapshot {
   getSync(key: Uint8Array): Uint8Array | undefined;
   iterator(range: KeyRange): TableIterator;
@@ -40,7 +43,7 @@ export interface TableSnapshot {
 
 /** Walks a range upwards. Calls do not overlap. */
 export interface TableIterator {
-  /** The next entries, at most `count`; none means that the range is at its end. */
+  /** The next entries, at most `count` and fewer beyond `PAGE_BYTES`; only none means that the range is at its end. */
   next(count: number): Promise<readonly TableEntry[]>;
   /** Goes on, forwards or back, at the first key at or above `key` within the range. */
   seek(key: Uint8Array): void;

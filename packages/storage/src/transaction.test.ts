@@ -111,6 +111,15 @@ describe("Transaction", () => {
     });
   });
 
+  it("lets nobody guard or write what is private to the replica", () => {
+    const transaction = begin();
+    const applied = Uint8Array.of(0x00, 1);
+    expect(transaction.peek(applied)).toBeUndefined();
+    expect(() => transaction.get(applied)).toThrow("private");
+    expect(() => transaction.put(applied, 0, value(1))).toThrow("private");
+    expect(() => transaction.delete(applied)).toThrow("private");
+  });
+
   it("refuses rows and commands beyond the limits", () => {
     const transaction = begin();
     expect(() => transaction.put(key(1), 1, new Uint8Array(LIMITS.rowBytes + 1))).toThrow(TooLargeError);
@@ -140,6 +149,20 @@ describe("Transaction", () => {
     ]);
     await iterator.close();
     expect(transaction.draft().guards).toEqual([]);
+  });
+
+  it("bounds a page where rows are large, and ends only with an empty one", async () => {
+    const store = new MemoryStore();
+    store.install(Array.from({ length: 9 }, (_, i) => ({ key: key(i), term: 1, value: new Uint8Array(100_000) })));
+    const transaction = new Transaction(store.localSnapshot());
+    for (let name = 0; name < 5; name++) transaction.delete(key(name));
+    transaction.put(key(20), 1, value(1));
+    const iterator = transaction.iterate(ALL);
+    const sizes: number[] = [];
+    do sizes.push((await iterator.next(100)).length);
+    while (sizes.at(-1) !== 0);
+    expect(sizes.length).toBeGreaterThan(2);
+    expect(sizes.reduce((a, b) => a + b)).toBe(5);
   });
 
   it("closes what iterators were left open when it ends", async () => {

@@ -10,7 +10,7 @@ import { assert } from "@strongroom/runtime";
 import type { CommandDraft, Guard, Mutation } from "./command.ts";
 import { commandBytes } from "./command-codec.ts";
 import { TooLargeError } from "./errors.ts";
-import { EPOCH_KEY, type KeyRange, mapKey } from "./keys.ts";
+import { EPOCH_KEY, type KeyRange, mapKey, replicatedKeyProblem } from "./keys.ts";
 import { LIMITS } from "./limits.ts";
 import { ABSENT_REVISION } from "./revision.ts";
 import type { Row } from "./row.ts";
@@ -49,7 +49,7 @@ export class Transaction {
     if (written !== undefined) return rowOf(written);
     const row = this.#snapshot.get(key);
     if (!this.#guards.has(id)) {
-      const own = key.slice();
+      const own = nameable(key);
       this.#guards.set(
         id,
         row === undefined ? { kind: "absent", key: own } : { kind: "point", key: own, revision: row.revision },
@@ -71,7 +71,7 @@ export class Transaction {
     if (value.length > LIMITS.rowBytes) {
       throw new TooLargeError(`a row may hold ${LIMITS.rowBytes} bytes, this one has ${value.length}`);
     }
-    this.#writes.set(mapKey(key), { kind: "put", key: key.slice(), term, value });
+    this.#writes.set(mapKey(key), { kind: "put", key: nameable(key), term, value });
   }
 
   /** Deletes the row, there or not. */
@@ -80,7 +80,7 @@ export class Transaction {
     const id = mapKey(key);
     // The guard already says that there is nothing to delete.
     if (this.#guards.get(id)?.kind === "absent") this.#writes.delete(id);
-    else this.#writes.set(id, { kind: "delete", key: key.slice() });
+    else this.#writes.set(id, { kind: "delete", key: nameable(key) });
   }
 
   /** The command fails if mounts, policies or the keyring have changed since the snapshot. */
@@ -127,6 +127,13 @@ export class Transaction {
   }
 }
 
+/** A copy of `key`, which a command may name: what is private to the replica can only be peeked at. */
+function nameable(key: Uint8Array): Uint8Array {
+  const problem = replicatedKeyProblem(key);
+  assert(problem === undefined, problem ?? "");
+  return key.slice();
+}
+
 function rowOf(written: Mutation): Row | undefined {
   if (written.kind === "delete") return undefined;
   return { revision: ABSENT_REVISION, term: written.term, value: written.value };
@@ -168,8 +175,12 @@ class MergedIterator implements RowIterator {
     assert(count > 0, "an iterator is asked for something");
     const own = this.#ownWrites();
     const rows: KeyedRow[] = [];
+    let fetched = false;
     while (rows.length < count) {
       if (this.#ahead.length === 0 && !this.#baseEnded) {
+        // One page of the base bounds what one page of this holds.
+        if (fetched && rows.length > 0) break;
+        fetched = true;
         this.#ahead = (await this.#base.next(count)).toReversed();
         this.#baseEnded = this.#ahead.length === 0;
       }

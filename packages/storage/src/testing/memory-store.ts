@@ -136,7 +136,9 @@ export class MemoryStore implements ReplicatedStore {
     const snapshot = this.#newest();
     const iterator = snapshot.iterate(ALL_KEYS);
     try {
-      return await iterator.next(Number.MAX_SAFE_INTEGER);
+      const rows: KeyedRow[] = [];
+      for (let page = await iterator.next(1000); page.length > 0; page = await iterator.next(1000)) rows.push(...page);
+      return rows;
     } finally {
       await iterator.close();
       snapshot.release();

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { utf8 } from "@strongroom/runtime";
 import { SeededRandom } from "@strongroom/runtime/testing";
 import { mapKey } from "../keys.ts";
-import type { Table, TableEntry, TableOp, TableSnapshot } from "../table.ts";
+import { PAGE_BYTES, type Table, type TableEntry, type TableOp, type TableSnapshot } from "../table.ts";
 
 /** Opens a new, empty table; the check closes it. */
 export type OpenTable = () => Promise<Table>;
@@ -142,6 +142,19 @@ export const TABLE_CLAIMS: readonly TableClaim[] = [
     const value = new Uint8Array(1_048_576).fill(0xa5);
     await table.write([{ type: "put", key: k("a"), value }]);
     assert.deepEqual(table.getSync(k("a")), value);
+  }),
+  claim("ends a page early where values are large, and the range only with an empty page", async (table) => {
+    const value = new Uint8Array(PAGE_BYTES / 2);
+    await table.write(["a", "b", "c", "d", "e"].map((name) => ({ type: "put", key: k(name), value })));
+    const snapshot = table.snapshot();
+    const iterator = snapshot.iterator(EVERYTHING);
+    const pages: string[][] = [];
+    do pages.push((await iterator.next(5)).map(({ key }) => mapKey(key)));
+    while (pages.at(-1)?.length !== 0);
+    assert.ok(pages.every((page) => page.length < 5));
+    assert.deepEqual(pages.flat(), ["a", "b", "c", "d", "e"]);
+    await iterator.close();
+    snapshot.close();
   }),
   claim("closes more than once", async (table) => {
     await table.close();
