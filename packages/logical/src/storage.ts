@@ -5,7 +5,7 @@
 export interface LogicalStorage {
   /** The value under `path`, in bytes that the caller must not change; sees the transaction's own writes. */
   get(path: string): Uint8Array | undefined;
-  /** The bytes are the storage's from now on. */
+  /** Copies or seals `value` before it returns. */
   put(path: string, value: Uint8Array): void;
   /** No error when there is nothing. */
   delete(path: string): void;

@@ -32,7 +32,7 @@ export interface SampleRequest {
 
 export interface SuiteCase {
   readonly name: string;
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 const HOSTILE_PATHS: readonly string[] = [

@@ -1,0 +1,83 @@
+/** A version 2 mount in memory, spoken to as over HTTP: what the tests of this engine arrange and act with. */
+import {
+  dispatch,
+  encodeJson,
+  type JsonValue,
+  LogicalError,
+  type LogicalResponse,
+  resolveOperation,
+} from "@strongroom/logical";
+import { MemoryLogicalStorage, type TestRequest, testContext, testRequest } from "@strongroom/logical/testing";
+import { fromUtf8 } from "@strongroom/runtime";
+import { kvFactory } from "../backend.ts";
+
+export interface Answer {
+  readonly status: number;
+  /** The reply's `data` as JSON text, a list's as `{"keys":…}`; "" when there is none. */
+  readonly text: string;
+  readonly warnings: readonly string[];
+  /** What an error says. */
+  readonly error?: string;
+}
+
+export const START_MS: number = Date.UTC(2030, 0, 1, 12);
+
+export class KvMount {
+  readonly storage: MemoryLogicalStorage = new MemoryLogicalStorage();
+  nowMs: number = START_MS;
+  readonly #backend = kvFactory.create({ type: "kv", options: new Map([["version", "2"]]) });
+
+  /** `request` is "POST data/foo" and so on; `body` is JSON text, or a value to make it of. */
+  async ask(request: string, body?: unknown, query?: TestRequest["query"]): Promise<Answer> {
+    const [verb = "", path = ""] = request.split(/ (.*)/s);
+    const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+    try {
+      return toAnswer(
+        await this.#run(verb, { path, ...(text === undefined ? {} : { body: text }), ...(query && { query }) }),
+      );
+    } catch (thrown) {
+      if (!(thrown instanceof LogicalError)) throw thrown;
+      return { status: thrown.status, text: "", warnings: [], error: thrown.message };
+    }
+  }
+
+  /** The reply's data, parsed. */
+  async data(request: string, body?: unknown, query?: TestRequest["query"]): Promise<unknown> {
+    const { text } = await this.ask(request, body, query);
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  #run(verb: string, parts: Omit<TestRequest, "operation">): LogicalResponse | Promise<LogicalResponse> {
+    const context = testContext({ storage: this.storage, nowMs: this.nowMs });
+    const request = testRequest({ operation: OPERATIONS[verb] ?? "read", ...parts });
+    const operation = resolveOperation(this.#backend, context, request);
+    return dispatch(this.#backend, context, { ...request, operation });
+  }
+}
+
+const OPERATIONS: Readonly<Record<string, TestRequest["operation"]>> = {
+  GET: "read",
+  LIST: "list",
+  POST: "update",
+  PUT: "update",
+  PATCH: "patch",
+  DELETE: "delete",
+};
+
+function toAnswer(response: LogicalResponse): Answer {
+  const warnings = response.warnings ?? [];
+  switch (response.kind) {
+    case "data":
+      return { status: response.status ?? 200, text: render(response.data), warnings };
+    case "list":
+      return { status: 200, text: render({ keys: response.keys }), warnings };
+    case "empty":
+      return { status: warnings.length > 0 ? 200 : 204, text: "", warnings };
+    case "not-found":
+      return { status: 404, text: "", warnings };
+  }
+}
+
+function render(value: JsonValue): string {
+  return fromUtf8(encodeJson(value));
+}
