@@ -17,6 +17,17 @@ export {
 } from "./confchange/conf-change.ts";
 export { type RaftConfig, RaftConfigError, type RaftLogger, type RaftRandom, type ReadOnlyOption } from "./config.ts";
 export {
+  type DataFormatter,
+  describeEntries,
+  describeEntry,
+  describeHardState,
+  describeMessage,
+  describeReady,
+  describeSnapshot,
+  describeSoftState,
+  quoteData,
+} from "./describe.ts";
+export {
   type ConfState,
   EMPTY_CONF_STATE,
   EMPTY_HARD_STATE,
@@ -81,6 +92,8 @@ export {
   type MsgVote,
   type MsgVoteResp,
 } from "./message.ts";
+export type { ProposalRefusal, ProposeResult, StepRefusal } from "./proposal.ts";
+export { RawNode } from "./raw-node.ts";
 export type { ReadState, Ready, SoftState, StateType } from "./ready.ts";
 export type { BasicStatus, ProgressStatus, Status } from "./status.ts";
 export type { ProgressState } from "./tracker/progress.ts";

@@ -142,37 +142,41 @@ export type Message =
 
 export type MessageType = Message["type"];
 
+/** What the roles handle each in its own way; the rest is handled alike by all, or is for the storage. */
+export type RoleMessage = Exclude<
+  Message,
+  MsgHup | MsgVote | MsgPreVote | MsgStorageAppend | MsgStorageAppendResp | MsgStorageApply | MsgStorageApplyResp
+>;
+
+const LOCAL: ReadonlySet<MessageType> = new Set<MessageType>([
+  "MsgHup",
+  "MsgBeat",
+  "MsgUnreachable",
+  "MsgSnapStatus",
+  "MsgCheckQuorum",
+  "MsgStorageAppend",
+  "MsgStorageAppendResp",
+  "MsgStorageApply",
+  "MsgStorageApplyResp",
+]);
+
+const RESPONSES: ReadonlySet<MessageType> = new Set<MessageType>([
+  "MsgAppResp",
+  "MsgVoteResp",
+  "MsgPreVoteResp",
+  "MsgHeartbeatResp",
+  "MsgReadIndexResp",
+  "MsgUnreachable",
+  "MsgStorageAppendResp",
+  "MsgStorageApplyResp",
+]);
+
 /** True of messages that never cross the network. A peer that sends one is refused. */
 export function isLocalMessage(type: MessageType): boolean {
-  switch (type) {
-    case "MsgHup":
-    case "MsgBeat":
-    case "MsgUnreachable":
-    case "MsgSnapStatus":
-    case "MsgCheckQuorum":
-    case "MsgStorageAppend":
-    case "MsgStorageAppendResp":
-    case "MsgStorageApply":
-    case "MsgStorageApplyResp":
-      return true;
-    default:
-      return false;
-  }
+  return LOCAL.has(type);
 }
 
 /** True of answers, which count only when they come from a member. */
 export function isResponseMessage(type: MessageType): boolean {
-  switch (type) {
-    case "MsgAppResp":
-    case "MsgVoteResp":
-    case "MsgPreVoteResp":
-    case "MsgHeartbeatResp":
-    case "MsgReadIndexResp":
-    case "MsgUnreachable":
-    case "MsgStorageAppendResp":
-    case "MsgStorageApplyResp":
-      return true;
-    default:
-      return false;
-  }
+  return RESPONSES.has(type);
 }

@@ -22,7 +22,7 @@ export function majorityCommittedIndex(voters: MajorityConfig, acked: AckedIndex
   const count = voters.length;
   if (count === 0) return EVERYTHING;
   // Ascending by insertion: sets are small, nearly sorted between calls, and no comparator is called.
-  const sorted = new Array<number>(count);
+  const sorted: number[] = [];
   for (let i = 0; i < count; i++) {
     const index = acked(voters[i] as NodeId) ?? 0;
     let at = i;

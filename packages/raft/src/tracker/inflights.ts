@@ -72,8 +72,8 @@ export class Inflights {
   #grow(): void {
     const old = this.#indices.length;
     const length = Math.min(Math.max(FIRST_RING, old * 2), this.#maxCount);
-    const indices = new Array<number>(length).fill(0);
-    const sizes = new Array<number>(length).fill(0);
+    const indices = Array.from({ length }, () => 0);
+    const sizes = Array.from({ length }, () => 0);
     for (let i = 0; i < this.#count; i++) {
       const from = (this.#start + i) % old;
       indices[i] = this.#indices[from] as number;

@@ -22,6 +22,8 @@ export class Progress {
   recentActive: boolean;
   /** Nothing with entries is sent until an answer or a heartbeat's answer comes. */
   appendPaused = false;
+  /** A heartbeat went out by the clock: its answer is a reason to send an append, so that lost ones are found out. */
+  appendOwed = false;
   isLearner: boolean;
   readonly inflights: Inflights;
   // The highest commit index that was sent and not lost as far as known; saves appends that would tell nothing new.
@@ -121,6 +123,7 @@ export class Progress {
     copy.state = this.state;
     copy.pendingSnapshot = this.pendingSnapshot;
     copy.appendPaused = this.appendPaused;
+    copy.appendOwed = this.appendOwed;
     copy.#sentCommit = this.#sentCommit;
     return copy;
   }
