@@ -177,14 +177,9 @@ export class Barrier {
     return this.#sealer.tokenMac(id);
   }
 
-  /** The id of the MAC key that a command is to name, and be signed with. */
-  activeMacKeyId(): number {
-    return this.#authenticator.activeKeyId();
-  }
-
-  /** `message` names `keyId`, and all else that the command says. Throws `SealedError`. */
-  signCommand(message: Uint8Array, keyId: number = this.activeMacKeyId()): SignedMac {
-    return this.#authenticator.signWith(keyId, message);
+  /** `message` is all that the command says; key id and cluster id are added here. Throws `SealedError`. */
+  signCommand(message: Uint8Array): SignedMac {
+    return this.#authenticator.sign(message);
   }
 
   /**

@@ -5,7 +5,7 @@
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { present } from "@strongroom/runtime";
-import { SealedError } from "./errors.ts";
+import { ID_BYTES } from "./keyring.ts";
 import type { SharedKeys } from "./shared-keys.ts";
 
 export const MAC_BYTES = 32;
@@ -16,11 +16,11 @@ export type MacVerdict = "ok" | "unknown-key" | "bad" | "sealed";
 export type MacPurpose = "command" | "checkpoint" | "snapshot";
 
 /** Snapshots outlive the cluster id, which is new after each restore; they are bound to the barrier instead. */
-const PURPOSE_TAG = { command: Uint8Array.of(1), checkpoint: Uint8Array.of(2), snapshot: Uint8Array.of(3) } as const;
+const PURPOSE_TAG = { command: 1, checkpoint: 2, snapshot: 3 } as const;
 
 export interface SignedMac {
   readonly keyId: number;
-  /** HMAC-SHA-256 over tag u8 ‖ cluster id (for snapshots: barrier id) ‖ message. */
+  /** HMAC-SHA-256 over tag u8 ‖ key id u32 ‖ cluster id (for snapshots: barrier id) ‖ message. */
   readonly mac: Uint8Array;
 }
 
@@ -35,7 +35,7 @@ export class SharedCommandAuthenticator {
     const state = this.#keys.state();
     if ((state & 1) === 0) return "sealed";
     const key = this.#keys.macKeyView(keyId);
-    const expected = key === undefined ? undefined : this.#mac(key, message, purpose);
+    const expected = key === undefined ? undefined : this.#mac(keyId, key, message, purpose);
     // Wiped meanwhile: the key was not found, or was zeroes.
     if (this.#keys.state() !== state) return "sealed";
     if (expected === undefined) return "unknown-key";
@@ -44,28 +44,23 @@ export class SharedCommandAuthenticator {
 
   /** Under the active key. Throws `SealedError`. */
   sign(message: Uint8Array, purpose: MacPurpose = "command"): SignedMac {
-    return this.signWith(this.activeKeyId(), message, purpose);
-  }
-
-  /** Under the key `keyId`, which a command's own bytes already name. Throws `SealedError`. */
-  signWith(keyId: number, message: Uint8Array, purpose: MacPurpose = "command"): SignedMac {
     const state = this.#keys.state();
     this.#keys.assertUnchanged(state);
+    const keyId = this.#keys.activeMacKeyId();
     const key = this.#keys.macKeyView(keyId);
-    const mac = key === undefined ? undefined : this.#mac(key, message, purpose);
+    const mac = key === undefined ? undefined : this.#mac(keyId, key, message, purpose);
     this.#keys.assertUnchanged(state);
-    return { keyId, mac: present(mac, "a command is signed under a key of the keyring") };
+    return { keyId, mac: present(mac, "the active MAC key is in the keyring") };
   }
 
-  /** The id that a command is to name. Throws `SealedError`. */
-  activeKeyId(): number {
-    const id = this.#keys.activeMacKeyId();
-    if (!this.#keys.isOpen()) throw new SealedError();
-    return id;
-  }
-
-  #mac(key: Uint8Array, message: Uint8Array, purpose: MacPurpose): Uint8Array {
-    const boundTo = purpose === "snapshot" ? this.#keys.barrierIdView() : this.#keys.clusterIdView();
-    return createHmac("sha256", key).update(PURPOSE_TAG[purpose]).update(boundTo).update(message).digest();
+  #mac(keyId: number, key: Uint8Array, message: Uint8Array, purpose: MacPurpose): Uint8Array {
+    const prefix = new Uint8Array(5 + ID_BYTES);
+    prefix[0] = PURPOSE_TAG[purpose];
+    prefix[1] = keyId >>> 24;
+    prefix[2] = keyId >>> 16;
+    prefix[3] = keyId >>> 8;
+    prefix[4] = keyId;
+    prefix.set(purpose === "snapshot" ? this.#keys.barrierIdView() : this.#keys.clusterIdView(), 5);
+    return createHmac("sha256", key).update(prefix).update(message).digest();
   }
 }

@@ -37,7 +37,10 @@ interface Directory {
   readonly chain: Uint8Array;
 }
 
-/** Hashes names, and remembers the directories' hashes until `clear`. Not shared between threads. */
+/**
+ * Hashes names, and remembers the directories' hashes until `clear`. Not shared between threads. Segments are those of
+ * `path.ts`: none is empty, none has a slash.
+ */
 export class NameHasher {
   readonly #mac: NameMac;
   readonly #directories = new Map<string, Directory>();
