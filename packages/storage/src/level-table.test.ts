@@ -57,23 +57,22 @@ describe("LevelTable", () => {
   it("is an exact prefix of what a killed process wrote, at least as far as it flushed, in files for its owner alone", async () => {
     const directory = newDirectory();
     const flushed = await writeUntilKilled(directory);
+    const names = await readdir(directory);
+    for (const name of names) expect((await stat(join(directory, name))).mode & 0o077).toBe(0);
     const table = await LevelTable.open(directory, { discardLog: true });
     const applied = Number(fromUtf8(table.getSync(utf8("applied")) ?? utf8("0")));
     expect(applied).toBeGreaterThanOrEqual(flushed);
     const snapshot = table.snapshot();
     const rows = snapshot.iterator({ gte: utf8("row"), lt: utf8("rox") });
-    const names: number[] = [];
+    const numbers: number[] = [];
     for (let page = await rows.next(1000); page.length > 0; page = await rows.next(1000)) {
-      names.push(...page.map(({ key }) => Number(fromUtf8(key).slice(3))));
+      numbers.push(...page.map(({ key }) => Number(fromUtf8(key).slice(3))));
     }
-    expect(names).toEqual(Array.from({ length: names.length }, (_, i) => i + 1));
-    expect(names).toHaveLength(applied);
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => i + 1));
+    expect(numbers).toHaveLength(applied);
     await rows.close();
     snapshot.close();
     await table.close();
-    const tables = (await readdir(directory)).filter((name) => name.endsWith(".ldb"));
-    for (const name of tables) expect((await stat(join(directory, name))).mode & 0o077).toBe(0);
-    expect(tables).not.toHaveLength(0);
   });
 
   it("retires LevelDB's log at each flush", async () => {
@@ -129,29 +128,18 @@ describe("LevelTable", () => {
     await table.close();
   });
 
-  it("is shared by the threads of a process", async () => {
+  it("is shared by the threads of a process, whose snapshots show whole batches", async () => {
     const directory = newDirectory();
     const table = await LevelTable.open(directory, { multithreading: true });
-    await table.write([put("a", "from the first thread")]);
-    const worker = new Worker(
-      `const { Level } = require("level");
-       const { parentPort, workerData } = require("node:worker_threads");
-       const views = { keyEncoding: "view", valueEncoding: "view" };
-       const database = new Level(workerData, { ...views, multithreading: true });
-       database.open().then(async () => {
-         const value = database.getSync(Buffer.from("a"));
-         await database.close();
-         parentPort.postMessage(value);
-       });`,
-      { eval: true, workerData: directory },
-    );
-    const value = await new Promise<Uint8Array>((resolve, reject) => {
-      worker.once("message", resolve);
-      worker.once("error", reject);
+    await table.write([put("a", "0"), put("b", "0")]);
+    const reader = readInAnotherThread(directory);
+    let running = true;
+    const seen = reader.finally(() => {
+      running = false;
     });
-    expect(fromUtf8(value)).toBe("from the first thread");
-    await worker.terminate();
-    await table.write([put("a", "still open")]);
+    for (let n = 1; running; n++) await table.write([put("a", String(n)), put("b", String(n))]);
+    expect(await seen).toEqual({ torn: 0, backwards: 0, snapshots: 500 });
+    await table.write([put("a", "the first to open writes on after the other closed")]);
     await table.close();
   });
 
@@ -188,4 +176,38 @@ async function writeUntilKilled(directory: string): Promise<number> {
   child.kill("SIGKILL");
   await ended;
   return Number(String(said));
+}
+
+/** Compares two rows that are always written together, over many snapshots, in a thread that opens the same table. */
+async function readInAnotherThread(directory: string): Promise<unknown> {
+  const script = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const bytes = (text) => new TextEncoder().encode(text);
+    import(workerData.module).then(async ({ LevelTable }) => {
+      const table = await LevelTable.open(workerData.directory, { multithreading: true });
+      const found = { torn: 0, backwards: 0, snapshots: 0 };
+      for (let last = 0; found.snapshots < 500; found.snapshots++) {
+        const snapshot = table.snapshot();
+        const [a, b] = ["a", "b"].map((key) => Number(new TextDecoder().decode(snapshot.getSync(bytes(key)))));
+        snapshot.close();
+        if (a !== b) found.torn++;
+        if (a < last) found.backwards++;
+        last = a;
+        await new Promise(setImmediate);
+      }
+      await table.close();
+      parentPort.postMessage(found);
+    });`;
+  const module = new URL("./level-table.ts", import.meta.url).href;
+  const worker = new Worker(script, {
+    eval: true,
+    workerData: { directory, module },
+    execArgv: ["--conditions=source"],
+  });
+  try {
+    const [found] = await once(worker, "message");
+    return found;
+  } finally {
+    await worker.terminate();
+  }
 }
