@@ -27,6 +27,15 @@ export type {
 export type { ReceivedSnapshot, SnapshotHeader, SnapshotSigner, SnapshotTrailer } from "./snapshot/types.ts";
 export type { GenerationBuild, GenerationStore } from "./state/generation-store.ts";
 export { INITIAL_GENERATION } from "./state/generation-store.ts";
+export { ReplicaFatalError } from "./state/errors.ts";
+export { MEMBERSHIP_KEY, PROPOSER_INDEX_KEY, proposerKey, REPLICA_STATE_KEY } from "./state/keys.ts";
+export { membershipMutation } from "./state/membership-change.ts";
+export { SEQUENCE_WINDOW } from "./state/proposer-table.ts";
+export { REGISTRATION_SEQUENCE, registrationMutation } from "./state/registration.ts";
+export type { ReplicaState } from "./state/replica-state.ts";
+export { decodeAppliedIndex, decodeReplicaState, encodeReplicaState } from "./state/replica-state.ts";
+export type { StateMachineOptions } from "./state/state-machine.ts";
+export { StateMachine } from "./state/state-machine.ts";
 export type {
   AppliedMembership,
   AppliedVerdict,
