@@ -8,7 +8,7 @@ import type { Verdict } from "@strongroom/storage";
 import type { DropReason } from "../transport/message.ts";
 import type { ClusterStatus } from "./cluster-status.ts";
 
-/** A lasting sequence of byte strings in one buffer: u32 length, bytes, again. */
+/** Byte strings in one buffer: u32 length, bytes, again. */
 export type Packed = Uint8Array;
 
 /** Durations, never deadlines, pass between threads: each thread's monotonic clock has an origin of its own. */
@@ -44,11 +44,12 @@ export type WorkerToReplica =
   | { readonly type: "served"; readonly id: number; readonly outcome: CallOutcome };
 
 export type ReplicaToWorker =
-  /** First message of all. The worker's proposer is (nodeId, incarnation), already registered. */
+  /** First message of all. The worker's proposer is (nodeId, incarnation); `alive` are its node's that it is to list when it registers. */
   | {
       readonly type: "attached";
       readonly nodeId: number;
       readonly incarnation: number;
+      readonly alive: readonly number[];
       readonly generation: string;
       readonly index: number;
     }

@@ -1,0 +1,604 @@
+/**
+ * One replica as a synchronous step machine around raft. Events go into an inbox; a turn takes all of them, in an order
+ * that is good for liveness (the disk's answers, peers, one tick, workers), and returns what is to be done. There is no
+ * clock, no waiting and no I/O in here, so that a simulator can run whole replicas; `ReplicaShell` is the real world.
+ *
+ * A turn is also the batch: what workers proposed in it becomes one append, what they asked to read one read index, what
+ * goes to a peer one frame.
+ */
+import {
+  type BasicStatus,
+  type ConfState,
+  isLocalMessage,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  type MsgApp,
+  type MsgStorageAppend,
+  NO_NODE,
+  type NodeId,
+  RawNode,
+  type ReadState,
+  type Snapshot,
+  type SnapshotMetadata,
+  toIndex,
+} from "@strongroom/raft";
+import { assert, type LogFields } from "@strongroom/runtime";
+import { KEY_KIND } from "@strongroom/storage";
+import type { ClusterStatus } from "../port/cluster-status.ts";
+import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
+import type { AppliedVerdict } from "../state/types.ts";
+import type { PeerMessage } from "../transport/message.ts";
+import { AppendQueue } from "./append-queue.ts";
+import { ApplyPipeline, type FinishedBatch } from "./apply-pipeline.ts";
+import { Control, type ControlView } from "./control.ts";
+import type { Effect } from "./effects.ts";
+import { type Instant, LogClock } from "./log-clock.ts";
+import { LogTail } from "./log-tail.ts";
+import { type ReplicaOptions, type ReplicaParts, raftConfig } from "./options.ts";
+import { packKeys } from "./packed.ts";
+import { PeerBook } from "./peer-book.ts";
+import { Proposals } from "./proposals.ts";
+import { ReadService } from "./read-service.ts";
+import type { ReceivedGeneration, ReplicaStateMachine } from "./state-machine.ts";
+import { judgeAppend, type VerificationRules } from "./verification.ts";
+import { WorkerBook } from "./worker-book.ts";
+
+/** A turn that does not come to rest is a bug. */
+const MAX_ROUNDS = 10_000;
+const NO_BYTES = new Uint8Array(0);
+
+export class Replica {
+  readonly #options: ReplicaOptions;
+  readonly #parts: ReplicaParts;
+  readonly #raft: RawNode;
+  readonly #tail: LogTail;
+  readonly #appends: AppendQueue;
+  readonly #applies: ApplyPipeline;
+  readonly #proposals: Proposals;
+  readonly #control: Control;
+  readonly #reads: ReadService;
+  readonly #clock: LogClock;
+  readonly #peers: PeerBook;
+  readonly #workers = new WorkerBook();
+  readonly #rules: VerificationRules;
+  readonly #inbox: (() => void)[] = [];
+  readonly #outbox = new Map<NodeId, PeerMessage[]>();
+  #effects: Effect[] = [];
+  #now: Instant;
+  #state: ReplicaStateMachine;
+  #generation: string;
+  /** What the table holds: the newest batch that was written. */
+  #written: SnapshotMetadata;
+  #seen: BasicStatus;
+  #received: ReceivedGeneration | undefined;
+  #installing: ReceivedGeneration | undefined;
+  #ticks = 0;
+  #tickDue = false;
+  #statusDue = true;
+  #bytesSinceFlush = 0;
+  #flushingTo: number | undefined;
+
+  constructor(options: ReplicaOptions, parts: ReplicaParts, now: Instant) {
+    const { timings, id } = options;
+    this.#options = options;
+    this.#parts = parts;
+    this.#now = now;
+    this.#state = parts.state;
+    this.#generation = parts.generation;
+    const { appliedIndex, appliedTerm, confState, logTimeMs } = parts.state;
+    this.#written = { index: appliedIndex, term: appliedTerm, confState };
+    this.#tail = new LogTail(parts.log, options.tailLimits, () => this.#written);
+    this.#appends = new AppendQueue(parts.log.hardState);
+    this.#raft = new RawNode(raftConfig(options, parts, this.#tail));
+    this.#applies = new ApplyPipeline(parts.state, (change) => this.#raft.applyConfChange(change));
+    // A node's reads are told apart across its lives by 20 random bits above a counter of 32.
+    const firstContext = (1 + parts.random.below(2 ** 20 - 1)) * 2 ** 32;
+    this.#reads = new ReadService({ firstContext, retryMs: timings.readRetryMs });
+    this.#clock = new LogClock(logTimeMs, now);
+    this.#peers = new PeerBook({ self: id, seeds: options.seeds, removed: parts.removed });
+    this.#peers.refresh(confState, (key) => this.#state.get(key));
+    this.#rules = {
+      authenticator: parts.gate,
+      unsignedAllowed: (command) => this.#state.unsignedAllowed(command),
+    };
+    this.#seen = this.#raft.basicStatus();
+    this.#proposals = new Proposals(timings, {
+      id,
+      raft: this.#raft,
+      clock: this.#clock,
+      rules: this.#rules,
+      workers: this.#workers,
+      post: (to, message) => this.#post(to, message),
+      alarm: (text, fields) => this.#log("error", text, fields),
+    });
+    this.#control = new Control({
+      id,
+      clusterId: options.clusterId,
+      raft: this.#raft,
+      peers: this.#peers,
+      gate: parts.gate,
+      resumeApplying: (keyringIndex) => this.#applies.resume(keyringIndex),
+    });
+  }
+
+  // Events. Each is remembered for the next turn; the order among those of one turn is that of their arrival, except
+  // that the tick comes after peers' messages: a heartbeat that has arrived must count before time does.
+
+  attachWorker(worker: number, incarnation: number): void {
+    this.#inbox.push(() => this.#attach(worker, incarnation));
+  }
+
+  detachWorker(worker: number): void {
+    this.#inbox.push(() => {
+      this.#workers.remove(worker);
+      this.#proposals.tracker.removeWorker(worker);
+      this.#reads.removeWorker(worker);
+    });
+  }
+
+  fromWorker(worker: number, messages: readonly WorkerToReplica[]): void {
+    this.#inbox.push(() => {
+      if (this.#workers.has(worker)) for (const message of messages) this.#fromWorker(worker, message);
+    });
+  }
+
+  receive(from: NodeId, senderWallMs: number, messages: readonly PeerMessage[]): void {
+    this.#inbox.push(() => {
+      if (this.#peers.isRemoved(from)) return;
+      this.#clock.sample(from, senderWallMs, this.#now);
+      this.#peers.heard(from, this.#now.monotonicMs);
+      for (const message of messages) this.#fromPeer(from, senderWallMs, message);
+    });
+  }
+
+  peerUp(id: NodeId): void {
+    this.#inbox.push(() => {
+      this.#peers.linkUp(id);
+      this.#statusDue = true;
+    });
+  }
+
+  peerDown(id: NodeId): void {
+    this.#inbox.push(() => {
+      this.#peers.linkDown(id);
+      this.#raft.reportUnreachable(id);
+    });
+  }
+
+  /** Something that was sent to `id` was dropped on the way out. */
+  peerUnreachable(id: NodeId): void {
+    this.#inbox.push(() => this.#raft.reportUnreachable(id));
+  }
+
+  synced(token: number): void {
+    this.#inbox.push(() => this.#appends.synced(token));
+  }
+
+  written(token: number): void {
+    this.#inbox.push(() => this.#finish(this.#applies.written(token)));
+  }
+
+  flushed(): void {
+    this.#inbox.push(() => this.#flushed());
+  }
+
+  snapshotReceived(received: ReceivedGeneration): void {
+    this.#inbox.push(() => this.#snapshotReceived(received));
+  }
+
+  snapshotSent(to: NodeId, ok: boolean): void {
+    this.#inbox.push(() => this.#raft.reportSnapshot(to, ok));
+  }
+
+  /** Time has passed: one tick, however late it is. A stall is not made up for. */
+  tick(): void {
+    this.#tickDue = true;
+  }
+
+  /** Takes all that has come and returns what is to be done. Throws only what must end the process. */
+  turn(now: Instant): readonly Effect[] {
+    this.#now = now;
+    this.#effects = [];
+    // What an event does may not add to this turn's inbox.
+    for (const event of this.#inbox.splice(0)) event();
+    if (this.#tickDue) this.#tick();
+    this.#work();
+    if (this.#statusDue) this.#sendStatus();
+    this.#maintain();
+    return this.#drain();
+  }
+
+  status(): ClusterStatus {
+    return this.#control.status(this.#view());
+  }
+
+  /** The configuration and index that the table holds. */
+  get writtenState(): SnapshotMetadata {
+    return this.#written;
+  }
+
+  // Peers
+
+  #fromPeer(from: NodeId, senderWallMs: number, message: PeerMessage): void {
+    switch (message.type) {
+      case "propose":
+      case "propose-membership":
+        this.#proposals.fromPeer(from, senderWallMs, message, this.#now);
+        return;
+      case "proposal-dropped":
+        this.#proposals.dropped(message);
+        return;
+      case "node-status":
+        this.#peers.status(from, message);
+        return;
+      case "MsgApp":
+        this.#receiveAppend(from, message);
+        return;
+      default:
+        // Proposals come as commands to be checked, snapshots as streams, and local messages from nobody else.
+        if (message.type === "MsgProp" || message.type === "MsgSnap" || message.type === "MsgForgetLeader") return;
+        if (message.from !== from || isLocalMessage(message.type)) return;
+        this.#raft.step(message);
+    }
+  }
+
+  #receiveAppend(from: NodeId, message: MsgApp): void {
+    if (message.from !== from) return;
+    if (!this.#parts.gate.isOpen || message.entries.length === 0) {
+      this.#raft.step(message);
+      return;
+    }
+    const judgement = judgeAppend(message.entries, this.#rules);
+    if (judgement.verdict === "bad") {
+      this.#log("error", "an append holds a command that no node of this cluster signed; its sender was disconnected", {
+        from,
+        index: judgement.index,
+      });
+      this.#effects.push({ type: "disconnect", peer: from });
+      return;
+    }
+    const entries =
+      judgement.accepted === message.entries.length ? message.entries : message.entries.slice(0, judgement.accepted);
+    this.#raft.step({ ...message, entries });
+  }
+
+  #tick(): void {
+    this.#tickDue = false;
+    this.#ticks++;
+    const { timings } = this.#options;
+    this.#raft.tick();
+    this.#proposals.tick(this.#now.monotonicMs);
+    this.#reads.retryOld(this.#now.monotonicMs);
+    if (this.#ticks % timings.statusTicks === 0) this.#statusDue = true;
+    if (this.#ticks % timings.handoverTicks !== 0) return;
+    const to = this.#control.handOverIfSealed(this.#now.monotonicMs);
+    if (to !== undefined) this.#log("info", "this leader is sealed and hands over to an open voter", { to });
+  }
+
+  // Workers
+
+  #attach(worker: number, incarnation: number): void {
+    const alive = [...this.#proposals.tracker.incarnations(), incarnation];
+    this.#workers.add(worker, incarnation);
+    this.#proposals.tracker.addWorker(worker, incarnation);
+    const { id } = this.#options;
+    const { index } = this.#written;
+    const generation = this.#generation;
+    this.#workers.post(worker, { type: "attached", nodeId: id, incarnation, alive, generation, index });
+    this.#workers.post(worker, this.#leaderMessage());
+    this.#workers.post(worker, { type: "applied", index, logTimeMs: this.#clock.nowMs(this.#now), keys: NO_BYTES });
+  }
+
+  #fromWorker(worker: number, message: WorkerToReplica): void {
+    const incarnation = this.#workers.incarnationOf(worker);
+    assert(incarnation !== undefined, "the worker is attached");
+    switch (message.type) {
+      case "propose":
+      case "propose-membership":
+        this.#proposals.fromWorker(incarnation, message, this.#now.monotonicMs);
+        return;
+      case "read":
+        this.#reads.request({ worker, id: message.id });
+        return;
+      case "control": {
+        const reply = this.#control.answer(message.request, this.#view());
+        this.#workers.post(worker, { type: "control-reply", id: message.id, reply });
+        this.#statusDue ||= message.request.type === "authenticator";
+        return;
+      }
+      case "generation-opened":
+      case "call":
+      case "serve":
+      case "served":
+        // The shell's affair: files and the control plane.
+        return;
+    }
+  }
+
+  #view(): ControlView {
+    const logTimeMs = this.#clock.nowMs(this.#now);
+    return { state: this.#state, writtenIndex: this.#written.index, logTimeMs, nowMs: this.#now.monotonicMs };
+  }
+
+  // Reads
+
+  #askReads(): void {
+    if (this.#seen.lead === 0) return;
+    for (;;) {
+      const context = this.#reads.next(this.#now.monotonicMs);
+      if (context === undefined) return;
+      this.#raft.readIndex(context);
+    }
+  }
+
+  #answerRead(state: ReadState): void {
+    for (const { worker, id } of this.#reads.resolve(state.context))
+      this.#workers.post(worker, { type: "read-index", id, index: state.index });
+  }
+
+  // Raft's work
+
+  /** Runs everything until nothing more can be done without the outside: an election won may free what waited for it. */
+  #work(): void {
+    for (let rounds = 0; ; rounds++) {
+      assert(rounds < MAX_ROUNDS, "a turn comes to rest");
+      this.#noticeLeader();
+      const { lead, term } = this.#seen;
+      const reachable = lead === this.#options.id || this.#peers.isUp(lead);
+      this.#proposals.send(reachable ? lead : NO_NODE, term, this.#now.monotonicMs);
+      this.#proposals.append(this.#state, this.#now);
+      this.#askReads();
+      if (!this.#settle()) break;
+    }
+    if (this.#received !== undefined) {
+      // Raft was told and wanted nothing of it: its log is already further.
+      this.#effects.push({ type: "discard-generation", generation: this.#received.generation });
+      this.#received = undefined;
+    }
+  }
+
+  /** One round of raft, log and state machine; whether anything moved. */
+  #settle(): boolean {
+    let moved = false;
+    while (this.#raft.hasReady()) {
+      moved = true;
+      const ready = this.#raft.ready();
+      for (const state of ready.readStates) this.#answerRead(state);
+      for (const message of ready.messages) this.#dispatch(message);
+    }
+    while (this.#finishAppend()) moved = true;
+    while (this.#startBatch()) moved = true;
+    return moved;
+  }
+
+  #dispatch(message: Message): void {
+    if (message.to === LOCAL_APPEND_THREAD) {
+      assert(message.type === "MsgStorageAppend", "the log is told to append");
+      this.#append(message);
+    } else if (message.to === LOCAL_APPLY_THREAD) {
+      assert(message.type === "MsgStorageApply", "the state machine is told to apply");
+      this.#applies.enqueue(message);
+    } else if (message.type === "MsgSnap") {
+      this.#effects.push({ type: "send-snapshot", to: message.to, term: message.term });
+    } else {
+      this.#post(message.to, message);
+    }
+  }
+
+  #append(message: MsgStorageAppend): void {
+    if (message.snapshot !== undefined) {
+      assert(this.#received !== undefined, "raft restores only what was received");
+      this.#installing = this.#received;
+      this.#received = undefined;
+    }
+    const installed =
+      message.snapshot === undefined || this.#installing === undefined
+        ? undefined
+        : { metadata: message.snapshot.metadata, generation: this.#installing.generation };
+    const group = this.#appends.push(message, installed);
+    if (group === undefined) return;
+    this.#effects.push({ type: "append", group });
+    for (const entry of group.entries) this.#bytesSinceFlush += entry.data.length;
+  }
+
+  /** Completes the oldest append if the disk has it. */
+  #finishAppend(): boolean {
+    const message = this.#appends.peek();
+    if (message === undefined) return false;
+    // The table is exchanged when nothing is on its way into the old one.
+    if (message.snapshot !== undefined && !this.#applies.isIdle) return false;
+    this.#appends.shift();
+    if (message.snapshot !== undefined) this.#switch(message.snapshot);
+    this.#tail.append(message.entries);
+    if (message.hardState !== undefined) this.#tail.setHardState(message.hardState);
+    this.#deliver(message.responses);
+    return true;
+  }
+
+  #deliver(responses: readonly Message[]): void {
+    for (const response of responses) {
+      if (response.to === this.#options.id) this.#raft.step(response);
+      else this.#post(response.to, response);
+    }
+  }
+
+  #startBatch(): boolean {
+    const started = this.#applies.start(this.#parts.gate.isOpen);
+    if (started === undefined) return false;
+    this.#effects.push({ type: "write", token: started.token, ops: started.result.writes });
+    return true;
+  }
+
+  #finish(batch: FinishedBatch): void {
+    const { result } = batch;
+    this.#written = {
+      index: result.appliedIndex,
+      term: this.#termOf(result.appliedIndex),
+      confState: this.#confAfter(result),
+    };
+    this.#clock.applied(result.logTimeMs, this.#now);
+    for (const { change, accepted } of result.membership)
+      if (accepted)
+        for (const single of change.changes)
+          if (single.type === "ConfChangeRemoveNode") this.#peers.remove(single.nodeId);
+    const concernsNodes = (key: Uint8Array) => key[0] === KEY_KIND.node || key[0] === KEY_KIND.removedNode;
+    if (result.membership.length > 0 || result.changedKeys.some(concernsNodes))
+      this.#peers.refresh(this.#written.confState, (key) => this.#state.get(key));
+    this.#workers.broadcast({
+      type: "applied",
+      index: result.appliedIndex,
+      logTimeMs: this.#clock.nowMs(this.#now),
+      keys: packKeys(result.changedKeys),
+    });
+    this.#postVerdicts(result.verdicts.filter((verdict) => verdict.proposer.node === this.#options.id));
+    this.#deliver(batch.responses);
+  }
+
+  #postVerdicts(verdicts: readonly AppliedVerdict[]): void {
+    const byWorker = new Map<number, AppliedVerdict[]>();
+    for (const verdict of verdicts) {
+      const worker = this.#proposals.tracker.applied(verdict.proposer.incarnation, verdict.sequence);
+      if (worker === undefined) continue;
+      const list = byWorker.get(worker);
+      if (list === undefined) byWorker.set(worker, [verdict]);
+      else list.push(verdict);
+    }
+    for (const [worker, list] of byWorker)
+      this.#workers.post(worker, {
+        type: "verdicts",
+        sequences: list.map((v) => v.sequence),
+        verdicts: list.map((v) => v.verdict),
+      });
+  }
+
+  #termOf(index: number): SnapshotMetadata["term"] {
+    return this.#tail.term(toIndex(index));
+  }
+
+  #confAfter(result: FinishedBatch["result"]): ConfState {
+    return result.membership.at(-1)?.confState ?? this.#written.confState;
+  }
+
+  // Snapshots
+
+  #snapshotReceived(received: ReceivedGeneration): void {
+    if (this.#received !== undefined || this.#installing !== undefined) {
+      this.#effects.push({ type: "discard-generation", generation: received.generation });
+      return;
+    }
+    this.#received = received;
+    const { from, term, metadata } = received;
+    const snapshot = { metadata, data: new Uint8Array(0) };
+    this.#raft.step({ type: "MsgSnap", from, to: this.#options.id, term, snapshot });
+  }
+
+  #switch(snapshot: Snapshot): void {
+    const received = this.#installing;
+    assert(received !== undefined && received.metadata.index === snapshot.metadata.index, "one snapshot at a time");
+    this.#installing = undefined;
+    const { state, generation, removed } = received;
+    this.#tail.reset(snapshot.metadata);
+    const responses = this.#applies.reset(state);
+    this.#state = state;
+    this.#generation = generation;
+    this.#written = snapshot.metadata;
+    this.#clock.applied(state.logTimeMs, this.#now);
+    for (const id of removed) this.#peers.remove(id);
+    this.#peers.refresh(state.confState, (key) => state.get(key));
+    this.#effects.push({ type: "switch-generation", generation });
+    const { index } = snapshot.metadata;
+    this.#workers.broadcast({ type: "generation", generation, index, logTimeMs: this.#clock.nowMs(this.#now) });
+    this.#lookUpVerdicts(index);
+    this.#deliver(responses);
+    this.#flushingTo = undefined;
+    this.#log("info", "a snapshot took the place of the state", { index, generation });
+  }
+
+  /** Verdicts of commands that the snapshot skipped are in its proposer table. */
+  #lookUpVerdicts(index: SnapshotMetadata["index"]): void {
+    const node = this.#options.id;
+    const found = [];
+    for (const { incarnation, sequence } of this.#proposals.tracker.open()) {
+      const proposer = { node, incarnation };
+      const verdict = this.#state.verdict(proposer, sequence);
+      if (verdict !== undefined) found.push({ proposer, sequence, verdict, index });
+    }
+    this.#postVerdicts(found);
+  }
+
+  // Upkeep
+
+  #noticeLeader(): void {
+    const before = this.#seen;
+    const now = this.#raft.basicStatus();
+    this.#seen = now;
+    if (now.lead === before.lead && now.term === before.term && now.state === before.state) return;
+    this.#reads.retryAll();
+    if (now.lead === before.lead && now.term === before.term) return;
+    this.#workers.broadcast(this.#leaderMessage());
+    if (now.lead !== before.lead && now.lead !== 0)
+      this.#log("info", now.lead === now.id ? "this node leads" : "another node leads", {
+        leader: now.lead,
+        term: now.term,
+      });
+  }
+
+  #leaderMessage(): ReplicaToWorker {
+    return { type: "leader", leaderId: this.#seen.lead, term: this.#seen.term };
+  }
+
+  #sendStatus(): void {
+    this.#statusDue = false;
+    for (const id of this.#peers.up())
+      this.#post(id, {
+        type: "node-status",
+        clusterAddress: this.#options.clusterAddress,
+        sealed: !this.#parts.gate.isOpen,
+        appliedIndex: this.#written.index,
+        supportedVersion: this.#options.supportedVersion,
+        digestIndex: 0,
+        digest: NO_BYTES,
+      });
+  }
+
+  #maintain(): void {
+    this.#tail.trim(this.#written.index);
+    const announcement = this.#peers.announcement(this.#state.confState);
+    if (announcement !== undefined) this.#effects.push(announcement);
+    if (this.#flushingTo === undefined && this.#bytesSinceFlush >= this.#options.flushEveryBytes) {
+      this.#bytesSinceFlush = 0;
+      this.#flushingTo = this.#written.index;
+      this.#effects.push({ type: "flush" });
+    }
+  }
+
+  #flushed(): void {
+    const flushedTo = this.#flushingTo;
+    this.#flushingTo = undefined;
+    // Undefined: the flush was of a table that has been exchanged since.
+    if (flushedTo === undefined) return;
+    const below = Math.min(flushedTo + 1, this.#tail.firstIndex());
+    this.#effects.push({ type: "cut", below: toIndex(below) });
+  }
+
+  #post(to: NodeId, message: PeerMessage): void {
+    const list = this.#outbox.get(to);
+    if (list === undefined) this.#outbox.set(to, [message]);
+    else list.push(message);
+  }
+
+  #log(level: "info" | "warn" | "error", text: string, fields: LogFields): void {
+    this.#effects.push({ type: "log", level, text, fields });
+  }
+
+  /** Messages first: a leader's entries travel while its own disk writes them. */
+  #drain(): readonly Effect[] {
+    const sends: Effect[] = [];
+    for (const to of [...this.#outbox.keys()].sort((a, b) => a - b))
+      sends.push({ type: "send", to, messages: this.#outbox.get(to) ?? [] });
+    this.#outbox.clear();
+    this.#workers.drain(this.#effects);
+    return [...sends, ...this.#effects];
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * What a node believes before it stores it. An unsealed node checks every command of an append, and a leader every
+ * command that another node proposes, so that nobody without the keyring can put anything into the log: not a compromised
+ * node that leads, nor one that proposes. A sealed node cannot check and stores; it is checked when it is opened.
+ */
+import { decodeConfChangeV2, type Entry } from "@strongroom/raft";
+import {
+  type Command,
+  commandMacInput,
+  decodeCommand,
+  decodeEntryBody,
+  isMalformed,
+  type ProposerId,
+} from "@strongroom/storage";
+import type { Authenticity, CommandAuthenticator } from "../authenticator.ts";
+
+export interface VerificationRules {
+  readonly authenticator: CommandAuthenticator;
+  /** Whether the state takes this command without a MAC: the first init, and registrations. */
+  readonly unsignedAllowed: (command: Command) => boolean;
+}
+
+export interface JudgedCommand {
+  readonly authenticity: Authenticity;
+  /** Who proposed it; undefined when the bytes are no command. */
+  readonly proposer?: ProposerId;
+  readonly sequence?: number;
+}
+
+/**
+ * Malformed bytes are judged `bad` here, though the state machine would only reject them: no honest node makes them.
+ */
+export function judgeCommand(bytes: Uint8Array, rules: VerificationRules): JudgedCommand {
+  const command = decodeCommand(bytes);
+  if (isMalformed(command)) return { authenticity: "bad" };
+  const { proposer, sequence } = command;
+  if (command.keyId !== 0) {
+    const authenticity = rules.authenticator.verify(command.keyId, commandMacInput(bytes), command.mac);
+    return { authenticity, proposer, sequence };
+  }
+  return { authenticity: rules.unsignedAllowed(command) ? "ok" : "bad", proposer, sequence };
+}
+
+export type AppendJudgement =
+  /** The first `accepted` entries may be stored. Fewer than given: a key is not known yet, they will be sent again. */
+  { readonly verdict: "ok"; readonly accepted: number } | { readonly verdict: "bad"; readonly index: number };
+
+/** Judges the entries of one append, in order. */
+export function judgeAppend(entries: readonly Entry[], rules: VerificationRules): AppendJudgement {
+  for (const [i, entry] of entries.entries()) {
+    const authenticity = judgeEntry(entry, rules);
+    if (authenticity === "bad") return { verdict: "bad", index: entry.index };
+    if (authenticity === "unknown-key") return { verdict: "ok", accepted: i };
+    if (authenticity === "sealed") break;
+  }
+  return { verdict: "ok", accepted: entries.length };
+}
+
+function judgeEntry(entry: Entry, rules: VerificationRules): Authenticity {
+  const bytes = entry.type === "EntryNormal" ? entry.data : membershipBody(entry);
+  if (bytes === undefined) return "bad";
+  const body = decodeEntryBody(bytes);
+  if (body.kind === "empty") return "ok";
+  if (body.kind === "malformed") return "bad";
+  let worst: Authenticity = "ok";
+  for (const command of body.commands) {
+    const { authenticity } = judgeCommand(command, rules);
+    if (authenticity === "bad" || authenticity === "sealed") return authenticity;
+    if (authenticity === "unknown-key") worst = "unknown-key";
+  }
+  return worst;
+}
+
+/** The body in a conf change's context; empty for the core's own leave-joint, which changes nothing else. */
+function membershipBody(entry: Entry): Uint8Array | undefined {
+  if (entry.type !== "EntryConfChangeV2") return undefined;
+  try {
+    const change = decodeConfChangeV2(entry.data);
+    return change.context.length === 0 && change.changes.length > 0 ? undefined : change.context;
+  } catch {
+    return undefined;
+  }
+}
