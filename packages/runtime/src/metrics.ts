@@ -38,6 +38,22 @@ interface Series {
   sum: number;
 }
 
+/** All metrics of one thread at one moment, as plain data that can be sent to another thread. */
+export interface MetricsSnapshot {
+  readonly families: readonly {
+    readonly name: string;
+    readonly kind: "counter" | "gauge" | "histogram";
+    readonly help: string;
+    readonly series: readonly {
+      readonly labels: string;
+      readonly value: number;
+      readonly sum: number;
+      readonly bounds: readonly number[];
+      readonly buckets: readonly number[];
+    }[];
+  }[];
+}
+
 /** Keeps all metrics of one thread in memory. Names and label values come from the code, never from a request. */
 export class MetricsRegistry implements Metrics {
   readonly #families = new Map<string, Family>();
@@ -72,14 +88,20 @@ export class MetricsRegistry implements Metrics {
     };
   }
 
-  /** The Prometheus text exposition format, version 0.0.4. */
-  text(): string {
-    const lines: string[] = [];
-    for (const [name, family] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.kind}`);
-      for (const [labels, series] of family.series) appendSeries(lines, name, labels, family.kind, series);
-    }
-    return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
+  snapshot(): MetricsSnapshot {
+    const families = [...this.#families].map(([name, { kind, help, series }]) => ({
+      name,
+      kind,
+      help,
+      series: [...series].map(([labels, { value, sum, bounds, buckets }]) => ({
+        labels,
+        value,
+        sum,
+        bounds,
+        buckets: [...buckets],
+      })),
+    }));
+    return { families };
   }
 
   #series(kind: Kind, name: string, help: string, labels: Labels, bounds: readonly number[]): Series {
@@ -98,6 +120,36 @@ export class MetricsRegistry implements Metrics {
     }
     return series;
   }
+}
+
+/**
+ * The Prometheus text exposition format, version 0.0.4, of several threads together: series of the same name and labels
+ * are added up.
+ */
+export function metricsText(snapshots: readonly MetricsSnapshot[]): string {
+  const merged = new Map<string, Family>();
+  for (const { families } of snapshots) {
+    for (const { name, kind, help, series } of families) {
+      const family = merged.get(name) ?? { kind, help, series: new Map() };
+      merged.set(name, family);
+      for (const one of series) family.series.set(one.labels, added(family.series.get(one.labels), one));
+    }
+  }
+  const lines: string[] = [];
+  for (const [name, family] of [...merged].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.kind}`);
+    for (const [labels, series] of family.series) appendSeries(lines, name, labels, family.kind, series);
+  }
+  return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
+}
+
+function added(
+  a: Series | undefined,
+  b: Readonly<Omit<Series, "buckets">> & { readonly buckets: readonly number[] },
+): Series {
+  if (a === undefined) return { ...b, buckets: [...b.buckets] };
+  const buckets = a.buckets.map((count, index) => count + (b.buckets[index] ?? 0));
+  return { value: a.value + b.value, sum: a.sum + b.sum, bounds: a.bounds, buckets };
 }
 
 function appendSeries(lines: string[], name: string, labels: string, kind: Kind, series: Series): void {

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { MetricsRegistry } from "./metrics.ts";
+import { MetricsRegistry, metricsText } from "./metrics.ts";
 import { nodeClock, nodeEntropy, nodeRandom, nodeTimers } from "./node.ts";
 import { SecretBytes } from "./redacted.ts";
 import { SeededRandom } from "./testing/seeded-random.ts";
@@ -79,7 +79,7 @@ describe("MetricsRegistry", () => {
     metrics.gauge("b", "Level.").set(1.5);
     const histogram = metrics.histogram("c_seconds", "Times.", [0.1, 1]);
     for (const value of [0.05, 0.5, 5]) histogram.observe(value);
-    expect(metrics.text()).toBe(
+    expect(metricsText([metrics.snapshot()])).toBe(
       [
         "# HELP a_total Things.",
         "# TYPE a_total counter",
@@ -97,5 +97,12 @@ describe("MetricsRegistry", () => {
         "",
       ].join("\n"),
     );
+  });
+
+  it("adds up what several threads counted", () => {
+    const [a, b] = [new MetricsRegistry(), new MetricsRegistry()];
+    a.counter("n_total", "Things.").add(2);
+    b.counter("n_total", "Things.").add(3);
+    expect(metricsText([a.snapshot(), b.snapshot()])).toContain("n_total 5\n");
   });
 });
