@@ -87,22 +87,19 @@ const ENTRY_HEADER_BYTES = 11;
 
 /** At least as many bytes as `encodeMessage` writes for it. */
 export function messageBytesBound(message: PeerMessage): number {
-  switch (message.type) {
-    case "MsgApp":
-      return message.entries.reduce((sum, entry) => sum + ENTRY_HEADER_BYTES + entry.data.length, FIXED_BYTES);
-    case "MsgSnap":
-      return FIXED_BYTES + message.snapshot.data.length + 8 * confStateSize(message.snapshot.metadata.confState);
-    case "propose":
-      return message.commands.reduce((sum, command) => sum + 4 + command.length, FIXED_BYTES);
-    case "propose-membership":
-      return FIXED_BYTES + message.change.length;
-    case "proposal-dropped":
-      return FIXED_BYTES + 16 * message.proposals.length;
-    case "node-status":
-      return FIXED_BYTES + 3 * message.clusterAddress.length + message.digest.length;
-    default:
-      return FIXED_BYTES;
-  }
+  return FIXED_BYTES + variableBytesBound(message);
+}
+
+function variableBytesBound(message: PeerMessage): number {
+  if (message.type === "MsgApp")
+    return message.entries.reduce((sum, entry) => sum + ENTRY_HEADER_BYTES + entry.data.length, 0);
+  if (message.type === "MsgSnap")
+    return message.snapshot.data.length + 8 * confStateSize(message.snapshot.metadata.confState);
+  if (message.type === "propose") return message.commands.reduce((sum, command) => sum + 4 + command.length, 0);
+  if (message.type === "propose-membership") return message.change.length;
+  if (message.type === "proposal-dropped") return 16 * message.proposals.length;
+  if (message.type === "node-status") return 3 * message.clusterAddress.length + message.digest.length;
+  return 0;
 }
 
 /**
@@ -120,7 +117,7 @@ export function encodeMessage(writer: ByteWriter, message: PeerMessage, route: R
   assert(message.to === route.to, `${message.type} was handed to the connection of another node`);
   assert(message.from === route.from || message.type === "MsgTransferLeader", `${message.type} is not from this node`);
   writer.u48(message.term);
-  encodeRaftFields(writer, message);
+  encodeRaftFields(writer, message as WireRaftMessage);
 }
 
 /**
@@ -140,6 +137,7 @@ export function decodeMessage(reader: ByteReader, route: Route): PeerMessage {
 }
 
 type DriverMessage = Exclude<PeerMessage, Message>;
+type WireRaftMessage = Extract<Message, { readonly type: WireType }>;
 
 function isDriverMessage(message: PeerMessage): message is DriverMessage {
   return !("term" in message);
@@ -169,7 +167,7 @@ function encodeDriverMessage(writer: ByteWriter, message: DriverMessage): void {
   }
 }
 
-function encodeRaftFields(writer: ByteWriter, message: Message): void {
+function encodeRaftFields(writer: ByteWriter, message: WireRaftMessage): void {
   switch (message.type) {
     case "MsgApp":
       encodeAppend(writer, message);
@@ -210,8 +208,8 @@ function encodeRaftFields(writer: ByteWriter, message: Message): void {
     case "MsgReadIndexResp":
       writer.u48(message.index).u64(message.context);
       return;
-    default:
-      return; // MsgTimeoutNow has no fields of its own; what has no code was refused before.
+    case "MsgTimeoutNow":
+      return;
   }
 }
 
@@ -249,16 +247,24 @@ function decodeFields(reader: ByteReader, type: WireType, route: Route): PeerMes
       return { type, batch: reader.u48(), reason: reason(reader), proposals: proposals(reader) };
     case "node-status":
       return nodeStatus(reader);
-    default:
+    case "MsgApp":
+    case "MsgAppResp":
+    case "MsgVote":
+    case "MsgVoteResp":
+    case "MsgPreVote":
+    case "MsgPreVoteResp":
+    case "MsgSnap":
+    case "MsgHeartbeat":
+    case "MsgHeartbeatResp":
+    case "MsgTransferLeader":
+    case "MsgTimeoutNow":
+    case "MsgReadIndex":
+    case "MsgReadIndexResp":
       return decodeRaftMessage(reader, type, route);
   }
 }
 
-function decodeRaftMessage(
-  reader: ByteReader,
-  type: Exclude<WireType, DriverMessage["type"]>,
-  { from, to }: Route,
-): Message {
+function decodeRaftMessage(reader: ByteReader, type: WireRaftMessage["type"], { from, to }: Route): Message {
   const term = reader.u48() as Term;
   switch (type) {
     case "MsgApp":

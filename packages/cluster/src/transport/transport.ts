@@ -48,7 +48,7 @@ export interface PeerTransportEvents {
    * `senderWallMs` is the sender's wall clock when it wrote the frame: to be compared, never to be trusted.
    */
   onMessages(from: NodeId, senderWallMs: number, messages: readonly PeerMessage[]): void;
-  /** The connection on which this node sends to `id` is open. */
+  /** The connection on which this node sends to `id` is open, and `id` has answered on it. */
   onPeerUp(id: NodeId): void;
   /** That connection is gone; it is tried again until `setPeers` drops the peer. */
   onPeerDown(id: NodeId): void;
@@ -60,6 +60,9 @@ export interface PeerTransportEvents {
 }
 
 export interface PeerTransport {
+  /** Says who hears what arrives. Once, before the transport is connected to anything. */
+  listen(events: PeerTransportEvents): void;
+
   /** Replaces the set of peers: connections to new ones are opened, those to others closed. This node itself is ignored. */
   setPeers(peers: readonly Peer[]): void;
 
@@ -70,7 +73,7 @@ export interface PeerTransport {
    * Hands `messages` to the stream to `to`, corked until the turn ends. False when at least one was dropped, because there
    * is no connection or it is full: the caller reports the peer unreachable to the core, which sends again. Of what does
    * not fit, the newest heartbeat, vote and answer of each type are kept and sent first; appends and proposals never are.
-   * The bytes inside are encoded before it returns. `from` and `to` of raft messages must be this node and `to`.
+   * The transport keeps the messages until they are written, so their bytes must not change. `from` and `to` of raft messages must be this node and `to`.
    */
   send(to: NodeId, messages: readonly PeerMessage[]): boolean;
 
@@ -88,7 +91,7 @@ export interface PeerTransport {
 
   /**
    * A connection of its own to `to`, for a snapshot's bytes. Errors (no such peer, refused, broken, stalled) come as the
-   * stream's `error`; `finish` means that the receiver has read all of it.
+   * stream's `error`; `finish` comes when all was sent and the receiver has closed: whether it took it, its answers tell.
    */
   openSnapshotStream(to: NodeId): Writable;
 
