@@ -2,11 +2,12 @@
  * The contract of a secrets engine or auth method: a list of paths, one file each, with declared fields and a handler for
  * each operation. Engines know this and storage, never the core.
  */
+import { assert } from "@strongroom/runtime";
 import type { FieldSchemas, Fields } from "./field.ts";
 import type { Operation } from "./operation.ts";
 import type { LogicalRequest, MountInfo, RequestContext } from "./request.ts";
 import type { LogicalResponse } from "./response.ts";
-import { type RouteMatch, Router } from "./router.ts";
+import { captureNames, type RouteMatch, Router } from "./router.ts";
 
 export interface OperationDefinition<S extends FieldSchemas = FieldSchemas> {
   /** One line for help and OpenAPI. */
@@ -64,6 +65,17 @@ export interface BackendDefinition {
 
 /** Compiles the paths. A pattern twice, a capture without a field or a `create` without an existence check is a bug. */
 export function defineBackend(definition: BackendDefinition): Backend {
+  for (const path of definition.paths) {
+    const { pattern, fields, operations } = path;
+    for (const name of captureNames(pattern)) {
+      assert(fields[name]?.type === "string", `the capture ${name} of "${pattern}" is not a string field`);
+    }
+    const creates = operations.create !== undefined;
+    assert(
+      creates === (path.existence !== undefined),
+      `"${pattern}" has one of create and existence without the other`,
+    );
+  }
   const router = new Router<PathDefinition>(definition.paths);
   return { ...definition, route: (path) => router.route(path) };
 }

@@ -80,13 +80,18 @@ function toDuration(input: FieldInput): number | undefined {
   return text === undefined ? undefined : parseDuration(text);
 }
 
+/** As many as a JSON array may have: a text of nothing but commas is no way around that. */
+const MAX_ITEMS = 10_000;
+
 /** The items of a list, or of one text with commas; "" is the empty list. */
 function texts(input: FieldInput): readonly string[] | undefined {
   if (input instanceof JsonNode && input.kind === "array") return allDefined(input.elements().map(scalarText));
   if (typeof input !== "string" && !(input instanceof JsonNode) && input.length > 1) return input;
   const text = scalarText(input);
   if (text === undefined) return undefined;
-  return text.trim() === "" ? [] : text.split(",").map((item) => item.trim());
+  if (text.trim() === "") return [];
+  const items = text.split(",", MAX_ITEMS + 1);
+  return items.length > MAX_ITEMS ? undefined : items.map((item) => item.trim());
 }
 
 function toPairs(input: FieldInput): ReadonlyMap<string, string> | undefined {

@@ -14,10 +14,11 @@ import type { RouteMatch } from "./router.ts";
 /** An `update` of what the path's existence check does not find is a `create`; everything else stays what it is. */
 export function resolveOperation(backend: Backend, context: RequestContext, request: LogicalRequest): Operation {
   if (request.operation !== "update") return request.operation;
-  const { route, captures } = findPath(backend, request.path);
-  if (route.existence === undefined) return "update";
-  const fields = new Fields(route.fields, captures, NOTHING);
-  return route.existence(context, request, fields) ? "update" : "create";
+  const match = backend.route(request.path);
+  // Where no path is, the policy is asked first: who may not go there is not told that nothing is there.
+  if (match?.route.existence === undefined) return "update";
+  const fields = new Fields(match.route.fields, match.captures, NOTHING);
+  return match.route.existence(context, request, fields) ? "update" : "create";
 }
 
 /**
@@ -40,6 +41,8 @@ export function dispatch(
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+const MAX_NAMES = 32;
+const MAX_NAME_LENGTH = 128;
 const MERGE_PATCH = "application/merge-patch+json";
 
 function findPath(backend: Backend, path: string): RouteMatch<PathDefinition> {
@@ -78,15 +81,22 @@ function collectFields(
   }
   const warnings: string[] = [];
   if (unrecognized.length > 0 && route.takesArbitraryInput !== true) {
-    warnings.push(`Endpoint ignored these unrecognized parameters: [${unrecognized.sort().join(" ")}]`);
+    warnings.push(`Endpoint ignored these unrecognized parameters: ${nameList(unrecognized)}`);
   }
   if (replaced.length > 0) {
     warnings.push(
       "Endpoint replaced the value of these parameters with the values captured from the endpoint's path: " +
-        `[${replaced.sort().join(" ")}]`,
+        nameList(replaced),
     );
   }
   return { fields: new Fields(route.fields, values, nulls), warnings };
+}
+
+/** As Go prints a slice; bounded, since the names are a client's and come back to it and into the audit. */
+function nameList(names: string[]): string {
+  const shown = names.sort().slice(0, MAX_NAMES);
+  const texts = shown.map((name) => (name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name));
+  return `[${texts.join(" ")}${names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : ""}]`;
 }
 
 function* inputs(request: LogicalRequest): Generator<readonly [string, FieldInput]> {

@@ -1,5 +1,5 @@
 /** Writes a reply: our own values as JSON, stored ones spliced in as the bytes they are. */
-import { assert, concatBytes, utf8 } from "@strongroom/runtime";
+import { assert } from "@strongroom/runtime";
 import { type JsonValue, RawJson } from "./value.ts";
 
 /** Deeper than any reply of ours: a client's nesting arrives as `RawJson`, never as a tree. */
@@ -13,13 +13,13 @@ export function encodeJson(value: JsonValue): Uint8Array {
 }
 
 class Writer {
-  readonly #parts: Uint8Array[] = [];
+  readonly #parts: (Uint8Array | string)[] = [];
   #text = "";
 
   write(value: JsonValue, depth: number): void {
     assert(depth < MAX_DEPTH, "a reply is nested too deeply");
     if (value === null) this.#text += "null";
-    else if (typeof value === "string") this.#text += JSON.stringify(value);
+    else if (typeof value === "string") this.#text += quote(value);
     else if (typeof value === "boolean") this.#text += value ? "true" : "false";
     else if (typeof value === "number") this.#number(value);
     else if (value instanceof RawJson) this.#raw(value.bytes);
@@ -27,9 +27,23 @@ class Writer {
     else this.#members(value instanceof Map ? value : Object.entries(value), depth);
   }
 
+  /** One buffer, one copy of each part. */
   finish(): Uint8Array {
-    if (this.#text !== "") this.#parts.push(utf8(this.#text));
-    return this.#parts.length === 1 ? (this.#parts[0] as Uint8Array) : concatBytes(this.#parts);
+    this.#parts.push(this.#text);
+    let length = 0;
+    for (const part of this.#parts) length += typeof part === "string" ? Buffer.byteLength(part) : part.length;
+    const bytes = new Uint8Array(length);
+    const target = Buffer.from(bytes.buffer);
+    let at = 0;
+    for (const part of this.#parts) {
+      if (typeof part === "string") {
+        at += target.write(part, at);
+      } else {
+        bytes.set(part, at);
+        at += part.length;
+      }
+    }
+    return bytes;
   }
 
   #number(value: number): void {
@@ -38,9 +52,8 @@ class Writer {
   }
 
   #raw(bytes: Uint8Array): void {
-    if (this.#text !== "") this.#parts.push(utf8(this.#text));
+    this.#parts.push(this.#text, bytes);
     this.#text = "";
-    this.#parts.push(bytes);
   }
 
   #array(values: readonly JsonValue[], depth: number): void {
@@ -56,12 +69,19 @@ class Writer {
   #members(members: Iterable<readonly [string, JsonValue]>, depth: number): void {
     let mark = "{";
     for (const [key, value] of members) {
-      this.#text += `${mark}${JSON.stringify(key)}:`;
+      this.#text += `${mark}${quote(key)}:`;
       mark = ",";
       this.write(value, depth + 1);
     }
     this.#text += mark === "{" ? "{}" : "}";
   }
+}
+
+/** Text that JSON quotes as it is: nearly every key and time of ours. */
+const PLAIN = /^[\w .:/-]*$/;
+
+function quote(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 function isArray(value: object): value is readonly JsonValue[] {

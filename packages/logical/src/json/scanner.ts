@@ -34,6 +34,9 @@ interface OpenContainer {
   keys: Set<string> | undefined;
 }
 
+/** What a client's mere announcement of a body is worth in memory. */
+const MAX_ADVANCE = 64 * 1024;
+
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const MINUS = 0x2d;
@@ -86,7 +89,7 @@ export class JsonScanner {
 
   constructor(limits: JsonLimits = DEFAULT_JSON_LIMITS, expectedBytes = 0) {
     this.#limits = limits;
-    this.#bytes = new Uint8Array(Math.min(expectedBytes, limits.maxBytes));
+    this.#bytes = new Uint8Array(Math.min(expectedBytes, limits.maxBytes, MAX_ADVANCE));
   }
 
   /** The chunk is copied. */

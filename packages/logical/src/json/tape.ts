@@ -1,7 +1,7 @@
 /**
  * Where each value of a document lies. Four numbers an entry, in the order of the text: kind, start, end (exclusive), and
  * `next`, the entry after the whole subtree; for a key, `next` is its place in `keys` instead. A member is a key's entry and
- * its value's subtree right behind. So a document costs 16 bytes a value, whatever it holds.
+ * its value's subtree right behind. So a document costs a few words a value, whatever it holds.
  */
 export const KIND_NULL = 0;
 export const KIND_FALSE = 1;
@@ -17,31 +17,25 @@ export const KIND_KEY = 8;
 const STRIDE = 4;
 
 export class Tape {
-  #cells: Int32Array = new Int32Array(16 * STRIDE);
-  #length = 0;
+  /** A plain array of small integers: for the usual small body cheaper to make than a typed one. */
+  readonly #cells: number[] = [];
   /** The decoded keys, in the order of the text. */
   readonly keys: string[] = [];
 
   get length(): number {
-    return this.#length;
+    return this.#cells.length / STRIDE;
   }
 
   push(kind: number, start: number): number {
-    const entry = this.#length++;
-    if (entry * STRIDE === this.#cells.length) {
-      const grown = new Int32Array(this.#cells.length * 2);
-      grown.set(this.#cells);
-      this.#cells = grown;
-    }
-    this.#cells[entry * STRIDE] = kind;
-    this.#cells[entry * STRIDE + 1] = start;
+    const entry = this.length;
+    this.#cells.push(kind, start, 0, 0);
     return entry;
   }
 
   /** Ends the value begun as `entry`: all pushed since belongs to it. */
   close(entry: number, end: number): void {
     this.#cells[entry * STRIDE + 2] = end;
-    this.#cells[entry * STRIDE + 3] = this.#length;
+    this.#cells[entry * STRIDE + 3] = this.length;
   }
 
   setKind(entry: number, kind: number): void {

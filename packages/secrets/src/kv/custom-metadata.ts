@@ -18,7 +18,7 @@ export function replaceCustomMetadata(given: JsonNode): Uint8Array {
   }
   for (const { key, value } of members) {
     const text = value.asString();
-    const name = JSON.stringify(key);
+    const name = JSON.stringify(key.length > MAX_KEY_BYTES ? `${key.slice(0, MAX_KEY_BYTES)}…` : key);
     if (text === undefined) throw invalid(`value for key ${name} must be a string`);
     checkLength(`key ${name}`, utf8(key).length, "key", MAX_KEY_BYTES);
     checkLength(`value for key ${name}`, utf8(text).length, "value", MAX_VALUE_BYTES);

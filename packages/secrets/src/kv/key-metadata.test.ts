@@ -84,8 +84,15 @@ describe("VersionTable", () => {
     ]);
   });
 
-  it("drops from below, all of it if asked", () => {
-    expect([table.from(7).versions(), table.from(3).versions(), table.from(9).versions()]).toEqual([[7], [6, 7], []]);
+  it("drops from below as it grows, all of it if asked", () => {
+    const grown = (from?: number) => table.append({ createdMs: 9, deletedMs: 0, destroyed: false }, from);
+    expect([grown(), grown(7), grown(3), grown(8)].map((next) => next.versions())).toEqual([
+      [6, 7, 8],
+      [7, 8],
+      [6, 7, 8],
+      [8],
+    ]);
+    expect(grown(7).get(7)).toEqual(table.get(7));
   });
 
   it("changes only what it is told", () => {

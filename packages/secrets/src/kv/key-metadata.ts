@@ -25,6 +25,8 @@ export interface KeyMetadata {
 }
 
 const FORMAT = 1;
+/** Of a row without custom metadata and versions. */
+const HEAD_BYTES = 40;
 
 export function newKeyMetadata(nowMs: number): KeyMetadata {
   return {
@@ -40,8 +42,9 @@ export function newKeyMetadata(nowMs: number): KeyMetadata {
   };
 }
 
+/** A buffer of its own. */
 export function encodeKeyMetadata(metadata: KeyMetadata): Uint8Array {
-  return new ByteWriter(48 + metadata.customMetadata.length + metadata.versions.records.length)
+  return new ByteWriter(HEAD_BYTES + metadata.customMetadata.length + metadata.versions.records.length)
     .u8(FORMAT)
     .u8(metadata.casRequired ? 1 : 0)
     .u48(metadata.createdMs)
@@ -52,7 +55,7 @@ export function encodeKeyMetadata(metadata: KeyMetadata): Uint8Array {
     .u48(metadata.deleteVersionAfterSeconds)
     .bytes(metadata.customMetadata)
     .raw(metadata.versions.records)
-    .finish();
+    .view();
 }
 
 /** Keeps views of `row`. */

@@ -2,7 +2,7 @@
  * What is known of each version that a secret still has: always an unbroken run that ends at the current version. Kept as
  * the bytes of its row, 13 a version (created u48, deleted u48, flags u8), so that a read decodes the one it wants.
  */
-import { assert, ByteReader, ByteWriter, concatBytes } from "@strongroom/runtime";
+import { assert, ByteReader } from "@strongroom/runtime";
 
 export interface VersionMetadata {
   /** Log time, milliseconds since 1970. */
@@ -15,6 +15,7 @@ export interface VersionMetadata {
 
 const RECORD_BYTES = 13;
 const DESTROYED = 1;
+const U32 = 2 ** 32;
 
 /** Immutable. */
 export class VersionTable {
@@ -59,26 +60,31 @@ export class VersionTable {
     const records = this.#records.slice();
     for (const [version, metadata] of changes) {
       assert(this.get(version) !== undefined, "a version that is not in the table cannot change");
-      records.set(encodeRecord(metadata), (version - this.first) * RECORD_BYTES);
+      writeRecord(records, (version - this.first) * RECORD_BYTES, metadata);
     }
     return new VersionTable(this.first, records);
   }
 
-  append(metadata: VersionMetadata): VersionTable {
-    return new VersionTable(this.first, concatBytes([this.#records, encodeRecord(metadata)]));
-  }
-
-  /** Without what lies below `version`. */
-  from(version: number): VersionTable {
-    const dropped = Math.min(Math.max(version - this.first, 0), this.count);
-    return new VersionTable(this.first + dropped, this.#records.slice(dropped * RECORD_BYTES));
+  /** With `metadata` as the next version, and without what lies below `from`. */
+  append(metadata: VersionMetadata, from: number = this.first): VersionTable {
+    const dropped = Math.min(Math.max(from - this.first, 0), this.count);
+    const kept = this.#records.subarray(dropped * RECORD_BYTES);
+    const records = new Uint8Array(kept.length + RECORD_BYTES);
+    records.set(kept);
+    writeRecord(records, kept.length, metadata);
+    return new VersionTable(this.first + dropped, records);
   }
 }
 
-function encodeRecord(metadata: VersionMetadata): Uint8Array {
-  return new ByteWriter(RECORD_BYTES)
-    .u48(metadata.createdMs)
-    .u48(metadata.deletedMs)
-    .u8(metadata.destroyed ? DESTROYED : 0)
-    .finish();
+function writeRecord(records: Uint8Array, at: number, metadata: VersionMetadata): void {
+  writeU48(records, at, metadata.createdMs);
+  writeU48(records, at + 6, metadata.deletedMs);
+  records[at + 12] = metadata.destroyed ? DESTROYED : 0;
+}
+
+/** In place: a `ByteWriter` would make a buffer for each record. */
+function writeU48(bytes: Uint8Array, at: number, value: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, 6);
+  view.setUint16(0, Math.floor(value / U32));
+  view.setUint32(2, value % U32);
 }

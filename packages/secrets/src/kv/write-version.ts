@@ -41,17 +41,10 @@ export function writeVersion(rows: KvRows, { key, json, metadata, config, nowMs 
   const version = metadata.currentVersion + 1;
   const record = { createdMs: nowMs, deletedMs: deletionTimeMs(config, metadata, nowMs), destroyed: false };
   rows.putData(key, version, json);
-  let { oldestVersion } = metadata;
-  let versions = metadata.versions.append(record);
   const kept = versionsKept(config, metadata);
-  if (version - oldestVersion >= kept) {
-    oldestVersion = version - kept + 1;
-    for (const dropped of versions.versions()) {
-      if (dropped >= oldestVersion) break;
-      rows.deleteData(key, dropped);
-    }
-    versions = versions.from(oldestVersion);
-  }
+  const oldestVersion = version - metadata.oldestVersion >= kept ? version - kept + 1 : metadata.oldestVersion;
+  for (let dropped = metadata.versions.first; dropped < oldestVersion; dropped++) rows.deleteData(key, dropped);
+  const versions = metadata.versions.append(record, oldestVersion);
   const updated = { ...metadata, currentVersion: version, oldestVersion, updatedMs: nowMs, versions };
   rows.putMetadata(key, updated);
   return { kind: "data", data: versionReply(updated, version, record) };
