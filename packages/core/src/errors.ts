@@ -32,15 +32,6 @@ export class InitRefusedError extends StrongroomError {
   readonly code = "init_refused";
 }
 
-/** Something needs a cluster that has been initialised. */
-export class NotInitializedError extends StrongroomError {
-  readonly code = "not_initialized";
-
-  constructor() {
-    super("Vault is not initialized");
-  }
-}
-
 /** The core is shutting down and takes nothing new. */
 export class ClosingError extends StrongroomError {
   readonly code = "closing";

@@ -11,7 +11,6 @@ export {
   AlreadyInitializedError,
   ClosingError,
   InitRefusedError,
-  NotInitializedError,
   PermissionDeniedError,
 } from "./errors.ts";
 export type { CoreRequest, CoreResult, JsonMembers } from "./request.ts";

@@ -48,8 +48,8 @@ export interface SealGate {
    */
   initialize(options: InitializeOptions): Promise<{ readonly keys: readonly SecretBytes[] }>;
   /**
-   * Gives one share to the running ceremony; the gate owns `share` and wipes it. Throws a typed error whose code is
-   * `share_invalid` or `share_wrong` for one that does not belong to this seal. A share given twice changes nothing.
+   * Gives one share to the running ceremony; the gate owns `share` and wipes it. Throws `seal`'s `InvalidShareError` or
+   * `WrongShareError` for one that does not belong to this seal. A share given twice changes nothing.
    */
   submitShare(share: Uint8Array): Promise<SealStatus>;
   /** Forgets the shares that this node was given. */

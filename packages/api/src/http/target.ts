@@ -113,14 +113,12 @@ function hexDigit(code: number): number {
 }
 
 /** Parameters in order of arrival; a repeated one keeps all its values. */
-export type Query = ReadonlyMap<string, readonly string[]>;
-
-const NO_PARAMETERS: Query = new Map();
+export type Query = Map<string, readonly string[]>;
 
 /** Parses the raw query of a target; `+` is a space. Throws `BadTargetError`. */
 export function parseQuery(raw: string): Query {
-  if (raw === "") return NO_PARAMETERS;
-  const parameters = new Map<string, string[]>();
+  if (raw === "") return new Map();
+  const parameters: Map<string, string[]> = new Map();
   const parts = raw.split("&", TARGET_LIMITS.queryParameters + 1);
   if (parts.length > TARGET_LIMITS.queryParameters) {
     throw new BadTargetError(`the query has more than ${TARGET_LIMITS.queryParameters} parameters`);

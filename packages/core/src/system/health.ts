@@ -2,37 +2,30 @@
  * `sys/health`: for load balancers. Codes are Vault's with one difference: an unsealed follower answers 200 with
  * `standby: true`, because it serves everything; `standbycode` still overrides.
  */
-import { definePath, LogicalError, type LogicalRequest, parseInteger } from "@strongroom/logical";
+import { definePath, LogicalError } from "@strongroom/logical";
 import type { SystemPath, SystemServices } from "./system-path.ts";
 
 const CODES = {
-  activecode: { default: 200, description: "Status for the leader." },
-  standbycode: { default: 200, description: "Status for an open node that does not lead." },
-  sealedcode: { default: 503, description: "Status for a sealed node." },
-  uninitcode: { default: 501, description: "Status for a node without a cluster." },
+  activecode: { type: "int", default: 200, description: "Status for the leader." },
+  standbycode: { type: "int", default: 200, description: "Status for an open node that does not lead." },
+  sealedcode: { type: "int", default: 503, description: "Status for a sealed node." },
+  uninitcode: { type: "int", default: 501, description: "Status for a node without a cluster." },
 } as const;
-
-/** Vault's codes for states that do not exist here; probes send them, so they are checked like the others. */
-const CODES_WITHOUT_USE = ["performancestandbycode", "drsecondarycode", "haunhealthycode", "removedcode"];
 
 export function healthPath({ dependencies }: SystemServices): SystemPath {
   const { seal, store, clock, version } = dependencies;
   const path = definePath({
     pattern: "health",
     fields: {
-      ...code("activecode"),
-      ...code("standbycode"),
-      ...code("sealedcode"),
-      ...code("uninitcode"),
+      ...CODES,
       standbyok: { type: "bool", description: "An open follower counts as the leader does.", default: false },
       perfstandbyok: { type: "bool", description: "Ignored.", default: false },
     },
-    takesArbitraryInput: true,
     operations: {
       read: {
         summary: "The health of this node.",
-        handler: async (_context, request, fields) => {
-          const codes = readCodes(request);
+        handler: async (_context, _request, fields) => {
+          const codes = readCodes((name) => fields.get(name));
           const status = await seal.status();
           const leader = store.isLeaderNode();
           const answer = !status.initialized
@@ -70,26 +63,19 @@ export function healthPath({ dependencies }: SystemServices): SystemPath {
   return { path, access: "open", run: "effect", reply: "plain" };
 }
 
-function code(name: keyof typeof CODES): Record<string, { readonly type: "int"; readonly description: string }> {
-  return { [name]: { type: "int", description: `${CODES[name].description} Default ${CODES[name].default}.` } };
-}
+type CodeName = keyof typeof CODES;
 
 /** Throws `LogicalError` for a code that no status line may carry. */
-function readCodes({ query }: LogicalRequest): Readonly<Record<keyof typeof CODES, number>> {
-  const read = (name: string, fallback: number): number => {
-    const text = query.get(name)?.at(-1);
-    if (text === undefined) return fallback;
-    const value = parseInteger(text);
-    if (value === undefined || value < 200 || value > 599) {
-      throw new LogicalError("invalid_field", `${name} must be a status code from 200 to 599`);
-    }
-    return value;
+function readCodes(get: (name: CodeName) => number): Readonly<Record<CodeName, number>> {
+  const read = (name: CodeName): number => {
+    const value = get(name);
+    if (value >= 200 && value <= 599) return value;
+    throw new LogicalError("invalid_field", `${name} must be a status code from 200 to 599`);
   };
-  for (const name of CODES_WITHOUT_USE) read(name, 0);
   return {
-    activecode: read("activecode", CODES.activecode.default),
-    standbycode: read("standbycode", CODES.standbycode.default),
-    sealedcode: read("sealedcode", CODES.sealedcode.default),
-    uninitcode: read("uninitcode", CODES.uninitcode.default),
+    activecode: read("activecode"),
+    standbycode: read("standbycode"),
+    sealedcode: read("sealedcode"),
+    uninitcode: read("uninitcode"),
   };
 }

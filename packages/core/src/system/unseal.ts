@@ -1,7 +1,6 @@
 /** `sys/unseal`: one share of the unseal key, or a fresh start. */
 import { definePath, type JsonNode, LogicalError } from "@strongroom/logical";
-import { NotInitializedError } from "../errors.ts";
-import { decodeShare } from "../share-text.ts";
+import { InvalidShareError, NotInitializedError, parseShare } from "@strongroom/seal";
 import { sealStatusBody } from "./seal-status-body.ts";
 import type { SystemPath, SystemServices } from "./system-path.ts";
 
@@ -34,7 +33,7 @@ export function unsealPath({ dependencies }: SystemServices): SystemPath {
   return { path, access: "open", run: "effect", reply: "plain" };
 }
 
-/** Decoded from the body's bytes into bytes: a share never becomes a string. */
+/** Parsed from the body's bytes into bytes, and wiped in the body: a share never becomes a string. */
 function shareOf(node: JsonNode | undefined): Uint8Array {
   if (node === undefined || (node.kind === "string" && node.end - node.start === 2)) {
     throw new LogicalError(
@@ -42,7 +41,11 @@ function shareOf(node: JsonNode | undefined): Uint8Array {
       "'key' must be specified in request body as JSON, or 'reset' set to true",
     );
   }
-  const share = node.kind === "string" ? decodeShare(node.bytes().subarray(1, -1)) : undefined;
-  if (share === undefined) throw new LogicalError("invalid_request", "'key' must be a valid hex or base64 string");
-  return share;
+  if (node.kind !== "string") throw new InvalidShareError("'key' must be a valid hex or base64 string");
+  const text = node.bytes().subarray(1, -1);
+  try {
+    return parseShare(text);
+  } finally {
+    text.fill(0);
+  }
 }

@@ -1,0 +1,199 @@
+/**
+ * One HTTP request to one `CoreRequest` and back. It translates and decides nothing, besides what must be decided before
+ * the core can be asked: the form of target, headers and body.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Core, type CoreRequest, randomUuid } from "@strongroom/core";
+import { LogicalError, type Operation } from "@strongroom/logical";
+import { asError, type Clock, type Entropy, type Logger } from "@strongroom/runtime";
+import { wireStatus } from "../status.ts";
+import { checkBodyHeaders, hasBody, readBody } from "./body.ts";
+import { errorReply, type Reply, resultReply } from "./envelope.ts";
+import { ClientGoneError } from "./errors.ts";
+import { BadHeaderError, parseHeaders, type RequestHeaders } from "./headers.ts";
+import { BadTargetError, parseQuery, parseTarget, type Query, queryBoolean } from "./target.ts";
+
+export interface HandlerOptions {
+  readonly maxRequestBytes: number;
+  readonly maxRequestDurationMs: number;
+  /** Answers only requests whose `Host` is this machine: a page on the web that resolves to loopback gets nothing. */
+  readonly loopbackHostsOnly: boolean;
+  /** Answers `sys/metrics` to anybody. */
+  readonly openMetrics: (() => Promise<string>) | undefined;
+  /** Sent with each answer over TLS. */
+  readonly strictTransportSecurity: boolean;
+}
+
+export interface HandlerParts {
+  readonly core: Pick<Core, "handle" | "checkToken" | "isOpen">;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+}
+
+/** What anybody may send without a token, in bytes. More is read only after the token was found good. */
+const UNAUTHENTICATED_BODY_BYTES = 64 * 1024;
+const API_PREFIX = "/v1/";
+const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+const STRICT_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains";
+
+export class HttpHandler {
+  readonly #options: HandlerOptions;
+  readonly #core: HandlerParts["core"];
+  readonly #clock: Clock;
+  readonly #entropy: Entropy;
+  readonly #logger: Logger;
+  #closing = false;
+
+  constructor(options: HandlerOptions, parts: HandlerParts) {
+    this.#options = options;
+    this.#core = parts.core;
+    this.#clock = parts.clock;
+    this.#entropy = parts.entropy;
+    this.#logger = parts.logger;
+  }
+
+  /** From now on each answer ends its connection. */
+  closeConnections(): void {
+    this.#closing = true;
+  }
+
+  /** Answers; never rejects. `method` is the client's, before any shim. */
+  async handle(request: IncomingMessage, response: ServerResponse, method: string): Promise<void> {
+    const id = randomUuid(this.#entropy);
+    let headers: RequestHeaders | undefined;
+    let reply: Reply;
+    try {
+      headers = parseHeaders(request.rawHeaders);
+      reply = await this.#answer(request, response, method, headers, id);
+    } catch (error) {
+      if (error instanceof ClientGoneError) {
+        response.destroy();
+        return;
+      }
+      reply = this.#refusal(error, id);
+    }
+    // What was not read of a body is not waited for.
+    const close = this.#closing || headers === undefined || !request.complete || reply.status === 413;
+    this.#send(response, reply, close, headers?.namespaceHeader);
+  }
+
+  /** Answers 400 to what must not reach the core, and ends the connection. */
+  refuse(response: ServerResponse, text: string): void {
+    this.#send(response, errorReply(400, [text]), true, undefined);
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    method: string,
+    headers: RequestHeaders,
+    id: string,
+  ): Promise<Reply> {
+    if (this.#options.loopbackHostsOnly && !LOOPBACK_HOST.test(headers.host ?? "")) {
+      return errorReply(403, ["this server answers only requests to a loopback host name"]);
+    }
+    if (headers.wrapTtl !== undefined) {
+      throw new BadHeaderError("response wrapping is not supported; send the request without X-Vault-Wrap-TTL");
+    }
+    const target = parseTarget(request.url ?? "");
+    if (!target.path.startsWith(API_PREFIX) || target.path.length === API_PREFIX.length) return errorReply(404, []);
+    let path = target.path.slice(API_PREFIX.length);
+    const query = parseQuery(target.query);
+    const operation = operationOf(method, path, query);
+    if (operation === undefined) return errorReply(405, []);
+    if (operation === "list" && !path.endsWith("/")) path += "/";
+    const { openMetrics } = this.#options;
+    if (openMetrics !== undefined && path === "sys/metrics" && operation === "read") {
+      const text = Buffer.from(await openMetrics());
+      return { status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: text };
+    }
+    const coreRequest: CoreRequest = {
+      id,
+      operation,
+      path,
+      query,
+      remoteAddress: request.socket.remoteAddress ?? "",
+      namespace: headers.namespace,
+      deadlineMs: this.#clock.monotonicMs() + this.#options.maxRequestDurationMs,
+      ...(headers.token === undefined ? undefined : { token: Buffer.from(headers.token, "latin1") }),
+      ...(headers.contentType === undefined ? undefined : { contentType: headers.contentType }),
+      ...(headers.idempotencyKey === undefined ? undefined : { idempotencyKey: headers.idempotencyKey }),
+    };
+    if (operation !== "update" && operation !== "patch") return resultReply(await this.#core.handle(coreRequest), id);
+    const body = await this.#body(request, response, headers, coreRequest);
+    return resultReply(await this.#core.handle({ ...coreRequest, body }), id);
+  }
+
+  /** A token comes before a large body, and before the go-ahead for any body that waits for one. */
+  async #body(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: RequestHeaders,
+    coreRequest: CoreRequest,
+  ): Promise<Uint8Array> {
+    if (!hasBody(headers)) return NO_BODY;
+    const open = this.#core.isOpen(coreRequest.path);
+    const maxBytes = open ? UNAUTHENTICATED_BODY_BYTES : this.#options.maxRequestBytes;
+    checkBodyHeaders(headers, maxBytes);
+    const small = !headers.chunked && (headers.contentLength ?? 0) <= UNAUTHENTICATED_BODY_BYTES;
+    if (!open && (!small || headers.expectContinue)) await this.#core.checkToken(coreRequest);
+    if (headers.expectContinue) response.writeContinue();
+    return readBody(request, maxBytes);
+  }
+
+  #refusal(error: unknown, id: string): Reply {
+    const status = wireStatus(error);
+    if (status.http >= 500 && status.code !== "sealed") {
+      this.#logger.error("a request failed", { request: id, code: status.code, error: asError(error) });
+    }
+    return errorReply(status.http, [status.text], id);
+  }
+
+  #send(response: ServerResponse, reply: Reply, close: boolean, namespace: string | undefined): void {
+    const headers = ["Cache-Control", "no-store"];
+    if (reply.contentType !== undefined) headers.push("Content-Type", reply.contentType);
+    if (reply.body !== undefined) headers.push("Content-Length", String(reply.body.length));
+    if (this.#options.strictTransportSecurity) headers.push("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
+    if (namespace !== undefined) headers.push("X-Vault-Namespace", namespace);
+    if (close) headers.push("Connection", "close");
+    response.writeHead(reply.status, headers);
+    response.end(reply.body);
+  }
+}
+
+const NO_BODY = new Uint8Array(0);
+
+/** Takes the parameters that choose the operation out of `query`. Nothing for a method that no path has. */
+function operationOf(method: string, path: string, query: Query): Operation | "help" | undefined {
+  switch (method) {
+    case "GET":
+      return readOperation(query);
+    case "HEAD":
+      return path === "sys/health" ? "read" : undefined;
+    case "LIST":
+      return "list";
+    case "POST":
+    case "PUT":
+      return "update";
+    case "PATCH":
+      return "patch";
+    case "DELETE":
+      return "delete";
+    case "SCAN":
+      throw new LogicalError("unsupported_operation", "unsupported operation");
+    default:
+      return undefined;
+  }
+}
+
+function readOperation(query: Query): Operation | "help" {
+  if (query.size === 0) return "read";
+  const list = queryBoolean(query, "list");
+  const scan = queryBoolean(query, "scan");
+  if (list && scan) throw new BadTargetError('"list" and "scan" cannot both be true');
+  if (scan) throw new LogicalError("unsupported_operation", "unsupported operation");
+  const help = query.has("help");
+  for (const name of ["list", "scan", "help"]) query.delete(name);
+  return help ? "help" : list ? "list" : "read";
+}

@@ -1,0 +1,185 @@
+/**
+ * The HTTP listener: Node's parser with strict limits, behind the method shim, in front of the handler. Over TLS it is the
+ * same with `https.Server` around it.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { assert, present, type Timers } from "@strongroom/runtime";
+import { errorReply } from "./envelope.ts";
+import { type HandlerOptions, type HandlerParts, HttpHandler } from "./handler.ts";
+import { MethodShim } from "./method-shim.ts";
+
+export interface HttpTlsOptions {
+  /** PEM, the chain included. */
+  readonly cert: string | Uint8Array;
+  readonly key: string | Uint8Array;
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  /** PEM. With it, client certificates are asked for. */
+  readonly clientCa?: string | Uint8Array;
+  readonly requireClientCert?: boolean;
+}
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Several workers listen on one port, and the kernel shares connections out. */
+  readonly reusePort?: boolean;
+  /** Without it the server speaks plain HTTP. */
+  readonly tls?: HttpTlsOptions;
+  readonly maxRequestBytes?: number;
+  readonly maxRequestDurationMs?: number;
+  readonly headersTimeoutMs?: number;
+  /** From a request's first byte to its last. */
+  readonly requestTimeoutMs?: number;
+  readonly keepAliveTimeoutMs?: number;
+  readonly maxConnections?: number;
+  readonly loopbackHostsOnly?: boolean;
+  readonly openMetrics?: () => Promise<string>;
+}
+
+export interface HttpServerParts extends HandlerParts {
+  readonly timers: Timers;
+}
+
+export interface HttpServer {
+  readonly address: { readonly host: string; readonly port: number };
+  /**
+   * Takes no new connection, lets requests under way be answered, and closes what is left after `graceMs`. Idempotent.
+   */
+  close(graceMs?: number): Promise<void>;
+}
+
+const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_HEADERS = 200;
+const CHECKING_INTERVAL_MS = 5_000;
+const DEFAULT_GRACE_MS = 5_000;
+
+/** Resolves once the server listens. Rejects with Node's error when the address is taken or the TLS files are no such. */
+export async function startHttpServer(options: HttpServerOptions, parts: HttpServerParts): Promise<HttpServer> {
+  const handler = new HttpHandler(handlerOptions(options), parts);
+  const server = createNodeServer(options);
+  const shims = new WeakMap<Socket, MethodShim>();
+  const shimOf = (socket: Socket): MethodShim => present(shims.get(socket), "every connection has a shim");
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    const admission = shimOf(request.socket).admit(request, response);
+    if ("refusal" in admission) handler.refuse(response, admission.refusal);
+    else void handler.handle(request, response, admission.method);
+  };
+  server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+    shims.set(socket, new MethodShim(socket));
+  });
+  server.on("request", serve);
+  server.on("checkContinue", serve);
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    const shim = shims.get(socket);
+    if (shim === undefined) socket.destroy();
+    else shim.refuseFurther(() => answerUnparsed(socket, error));
+  });
+  await listen(server, options);
+  const address = server.address() as AddressInfo;
+  let closed: Promise<void> | undefined;
+  return {
+    address: { host: address.address, port: address.port },
+    close: (graceMs = DEFAULT_GRACE_MS) => {
+      handler.closeConnections();
+      closed ??= closeServer(server, parts.timers, graceMs);
+      return closed;
+    },
+  };
+}
+
+function handlerOptions(options: HttpServerOptions): HandlerOptions {
+  return {
+    maxRequestBytes: options.maxRequestBytes ?? 32 * 1024 * 1024,
+    maxRequestDurationMs: options.maxRequestDurationMs ?? 90_000,
+    loopbackHostsOnly: options.loopbackHostsOnly ?? false,
+    openMetrics: options.openMetrics,
+    strictTransportSecurity: options.tls !== undefined,
+  };
+}
+
+function createNodeServer(options: HttpServerOptions): Server {
+  const { tls } = options;
+  const http: ServerOptions = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: options.headersTimeoutMs ?? 10_000,
+    requestTimeout: options.requestTimeoutMs ?? 30_000,
+    keepAliveTimeout: options.keepAliveTimeoutMs ?? 65_000,
+    connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    noDelay: true,
+  };
+  const server =
+    tls === undefined
+      ? createServer(http)
+      : createTlsServer({
+          ...http,
+          cert: asPem(tls.cert),
+          key: asPem(tls.key),
+          minVersion: tls.minVersion ?? "TLSv1.2",
+          ALPNProtocols: ["http/1.1"],
+          handshakeTimeout: options.headersTimeoutMs ?? 10_000,
+          ...(tls.clientCa === undefined
+            ? undefined
+            : { ca: asPem(tls.clientCa), requestCert: true, rejectUnauthorized: tls.requireClientCert ?? false }),
+        });
+  server.maxHeadersCount = MAX_HEADERS;
+  server.maxConnections = options.maxConnections ?? 10_000;
+  return server;
+}
+
+function asPem(pem: string | Uint8Array): string | Buffer {
+  return typeof pem === "string" ? pem : Buffer.from(pem);
+}
+
+function listen(server: Server, options: HttpServerOptions): Promise<void> {
+  const { host, port, reusePort = false } = options;
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, reusePort }, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** What is wrong before there is a request: Vault's error body by hand, and the end of the connection. */
+function answerUnparsed(socket: Socket, error: NodeJS.ErrnoException): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const { status, reason, text } = unparsedStatus(error.code);
+  const body = present(errorReply(status, [text]).body, "an error has a body");
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\nCache-Control: no-store\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body.toString()}`,
+    () => socket.destroy(),
+  );
+}
+
+function unparsedStatus(code: string | undefined): { status: number; reason: string; text: string } {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return { status: 431, reason: "Request Header Fields Too Large", text: "the request's headers are too large" };
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return { status: 408, reason: "Request Timeout", text: "the request took too long to arrive" };
+    default:
+      return { status: 400, reason: "Bad Request", text: "the request is not valid HTTP/1.1" };
+  }
+}
+
+async function closeServer(server: Server, timers: Timers, graceMs: number): Promise<void> {
+  const cancel = timers.after(graceMs, () => server.closeAllConnections());
+  await new Promise<void>((resolve) => {
+    server.close((error) => {
+      assert(error === undefined, "a server is closed once");
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+  cancel();
+}

@@ -1,0 +1,5 @@
+/** The front doors: they translate between the wire and the core, and decide nothing. */
+export type { HttpServer, HttpServerOptions, HttpServerParts, HttpTlsOptions } from "./http/server.ts";
+export { startHttpServer } from "./http/server.ts";
+export type { WireStatus } from "./status.ts";
+export { GRPC_STATUS, wireStatus } from "./status.ts";

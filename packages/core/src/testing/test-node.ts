@@ -1,0 +1,133 @@
+/** A whole core in memory: real barrier, real seal, a store of one node, and a cluster view that says what it is told. */
+import { Barrier, SharedKeys } from "@strongroom/barrier";
+import { type BackendFactory, encodeJson, type Operation } from "@strongroom/logical";
+import { MetricsRegistry, metricsText, SecretBytes, silentLogger, utf8 } from "@strongroom/runtime";
+import { SeededRandom } from "@strongroom/runtime/testing";
+import { MemoryStore } from "@strongroom/storage/testing";
+import { randomUuid } from "../base62.ts";
+import type { ClusterSummary, ClusterView, JoinTokenOptions } from "../cluster-view.ts";
+import { Core } from "../core.ts";
+import type { CoreDependencies } from "../dependencies.ts";
+import type { CoreRequest, CoreResult, JsonMembers } from "../request.ts";
+import { SingleNodeGate } from "./single-node-gate.ts";
+
+/** Remembers what it was asked to do. */
+export class TestClusterView implements ClusterView {
+  readonly calls: string[] = [];
+  summary: ClusterSummary = {
+    nodeId: 1,
+    leaderId: 1,
+    term: 1,
+    commitIndex: 7,
+    appliedIndex: 7,
+    configurationIndex: 1,
+    members: [
+      {
+        nodeId: 1,
+        name: "node-1",
+        voter: true,
+        leader: true,
+        clusterAddress: "127.0.0.1:8201",
+        apiAddress: "https://127.0.0.1:8200",
+      },
+    ],
+  };
+
+  async status(): Promise<ClusterSummary> {
+    return this.summary;
+  }
+
+  async createJoinToken(options: JoinTokenOptions): Promise<{ token: SecretBytes; expiresAtMs: number }> {
+    this.calls.push(`join-token ${options.ttlSeconds} ${options.nodeName ?? "-"} ${options.open}`);
+    return { token: new SecretBytes(utf8("sr-join-token")), expiresAtMs: Date.UTC(2030, 0, 1) };
+  }
+
+  async removePeer(serverId: string): Promise<void> {
+    this.calls.push(`remove-peer ${serverId}`);
+  }
+
+  async stepDown(): Promise<void> {
+    this.calls.push("step-down");
+  }
+}
+
+export class TestNode {
+  readonly store: MemoryStore;
+  readonly barrier: Barrier;
+  readonly gate: SingleNodeGate;
+  readonly cluster: TestClusterView = new TestClusterView();
+  readonly core: Core;
+  readonly dependencies: CoreDependencies;
+  /** Known once `initialize` has run. */
+  rootToken = "";
+  unsealKeys: readonly string[] = [];
+
+  constructor(backends: readonly BackendFactory[], options: { seed?: number; store?: MemoryStore } = {}) {
+    const entropy = new SeededRandom(options.seed ?? 1);
+    this.store = options.store ?? new MemoryStore();
+    const { clock, timers } = this.store;
+    this.barrier = new Barrier({}, { keys: SharedKeys.create(), entropy, logger: silentLogger });
+    this.gate = new SingleNodeGate({ store: this.store, barrier: this.barrier, entropy, clock });
+    const metrics = new MetricsRegistry();
+    this.dependencies = {
+      store: this.store,
+      barrier: this.barrier,
+      seal: this.gate,
+      cluster: this.cluster,
+      backends,
+      clock,
+      timers,
+      entropy,
+      logger: silentLogger,
+      metrics,
+      metricsText: async () => metricsText([metrics.snapshot()]),
+      version: "0.1.0",
+      buildDate: "2030-01-01T00:00:00Z",
+    };
+    this.core = Core.open(this.dependencies);
+  }
+
+  /** Initialises with 3 shares and threshold 2, and unseals. */
+  async initialize(): Promise<void> {
+    const init = await this.call("update", "sys/init", { body: { secret_shares: 3, secret_threshold: 2 } });
+    const { keys, root_token: token } = bodyOf(init) as { keys: string[]; root_token: string };
+    this.unsealKeys = keys;
+    this.rootToken = token;
+    await this.unseal();
+  }
+
+  async unseal(): Promise<void> {
+    for (const key of this.unsealKeys.slice(0, 2)) await this.call("update", "sys/unseal", { body: { key } });
+  }
+
+  /** A request with the root token, or with `token`; `null` sends none. */
+  call(
+    operation: Operation | "help",
+    path: string,
+    options: { body?: unknown; token?: string | null; query?: CoreRequest["query"]; contentType?: string } = {},
+  ): Promise<CoreResult> {
+    const token = options.token === undefined ? this.rootToken : (options.token ?? "");
+    return this.core.handle({
+      id: randomUuid(this.dependencies.entropy),
+      operation,
+      path,
+      query: options.query ?? new Map(),
+      remoteAddress: "127.0.0.1",
+      namespace: "",
+      deadlineMs: this.store.clock.monotonicMs() + 10_000,
+      ...(token === "" ? undefined : { token: utf8(token) }),
+      ...(options.contentType === undefined ? undefined : { contentType: options.contentType }),
+      ...(options.body === undefined ? undefined : { body: utf8(JSON.stringify(options.body)) }),
+    });
+  }
+}
+
+/** The members of a result's `data` or body as plain values; stored JSON in it is parsed. */
+export function bodyOf(result: CoreResult): unknown {
+  const members = result.kind === "data" ? result.data : result.kind === "plain" ? result.body : undefined;
+  return members === undefined || members === null ? undefined : plain(members);
+}
+
+function plain(members: JsonMembers): unknown {
+  return JSON.parse(Buffer.from(encodeJson(members)).toString("utf8"));
+}
