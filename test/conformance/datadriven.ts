@@ -17,6 +17,8 @@ export interface Directive {
   readonly input: string;
   /** With its final newline; empty if nothing is expected. */
   readonly expected: string;
+  /** The lines, from 0 on and the last excluded, that `expected` takes in its file. */
+  readonly expectedLines: readonly [number, number];
 }
 
 const SEPARATOR = "----";
@@ -39,6 +41,7 @@ export function parseTranscript(name: string, text: string): readonly Directive[
     if (at === lines.length) throw new Error(`${position}: no ${SEPARATOR} follows`);
     at++;
     const expected: string[] = [];
+    const expectedFrom = at;
     if (lines[at] === SEPARATOR) {
       at++;
       while (at < lines.length && !(lines[at] === SEPARATOR && lines[at + 1] === SEPARATOR))
@@ -53,6 +56,7 @@ export function parseTranscript(name: string, text: string): readonly Directive[
       args,
       input: input.join("\n"),
       expected: expected.map((one) => `${one}\n`).join(""),
+      expectedLines: [expectedFrom, at],
     });
   }
   return directives;
@@ -103,18 +107,33 @@ export function runTranscript(
   let passed = 0;
   const failures: Failure[] = [];
   for (const directive of directives) {
-    let actual: string;
-    try {
-      actual = handler(directive);
-    } catch (error) {
-      actual = `threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
-    }
-    if (actual !== "" && !actual.endsWith("\n")) actual += "\n";
+    const actual = outputOf(directive, handler);
     if (normalise(actual) === normalise(directive.expected)) passed++;
     else
       failures.push({ position: directive.position, command: directive.command, expected: directive.expected, actual });
   }
   return { passed, failures };
+}
+
+/** What `directive` prints, with a final newline. What it throws is printed too, so that the rest still runs. */
+export function outputOf(directive: Directive, handler: Handler): string {
+  let output: string;
+  try {
+    output = handler(directive);
+  } catch (error) {
+    output = `threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  }
+  return output === "" || output.endsWith("\n") ? output : `${output}\n`;
+}
+
+/** `text` with the output of each of its directives as `outputs` has them, in order. Outputs hold no blank lines. */
+export function rewriteTranscript(text: string, directives: readonly Directive[], outputs: readonly string[]): string {
+  const lines = text.split("\n");
+  for (let i = directives.length - 1; i >= 0; i--) {
+    const [from, to] = (directives[i] as Directive).expectedLines;
+    lines.splice(from, to - from, ...(outputs[i] as string).trimEnd().split("\n"));
+  }
+  return lines.join("\n");
 }
 
 /** The argument `key`'s values, or none. */

@@ -6,6 +6,7 @@ import {
   describeMessage,
   type Message,
   type MessageType,
+  type ProposeResult,
   type Snapshot,
   toIndex,
   toNodeId,
@@ -24,16 +25,28 @@ export function interactionHandler(): Handler {
   return (directive) => {
     const command = COMMANDS[directive.command];
     if (command === undefined) throw new Error(`unknown command ${directive.command}`);
-    const error = command(environment, directive);
-    const text = output.take();
-    // At level NONE only errors are shown.
-    if (error !== undefined) return text + error;
+    let error = "";
+    try {
+      command(environment, directive);
+    } catch (thrown) {
+      if (!(thrown instanceof Refusal)) throw thrown;
+      error = thrown.message;
+    }
+    const text = output.take() + error;
     return text === "" ? "ok" : text;
   };
 }
 
-// Gives an error to print, if any; all else is written to the environment's output.
-type Command = (environment: InteractionEnvironment, directive: Directive) => string | undefined | void;
+// Writes to the environment's output; what the nodes refuse is thrown as a `Refusal`.
+type Command = (environment: InteractionEnvironment, directive: Directive) => void;
+
+/** A node's refusal, which a transcript shows even at level NONE. */
+class Refusal extends Error {}
+
+function expectTaken(result: ProposeResult): void {
+  const error = result.ok ? undefined : stepError(result.reason);
+  if (error !== undefined) throw new Refusal(error);
+}
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   _breakpoint: () => {},
@@ -55,16 +68,20 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     each(environment, directive, "processing apply thread", (id) => environment.processApply(id)),
   propose(environment, directive) {
     const [id, data] = wordsOf(directive);
-    const result = environment.node(Number(id)).raw.propose([new TextEncoder().encode(data)]);
-    return result.ok ? undefined : stepError(result.reason);
+    expectTaken(environment.node(Number(id)).raw.propose([new TextEncoder().encode(data)]));
   },
   "propose-conf-change": proposeConfChange,
   "raft-log": (environment, directive) => raftLog(environment, onlyId(directive)),
   "raft-state": raftState,
-  // Ours: reads, restarts and the state machine's content do not occur in etcd's transcripts.
+  // Ours, like `restart` and `report-snapshot`: etcd's transcripts have none of them.
   "read-index"(environment, directive) {
     const [id, context] = numbersOf(directive);
     environment.node(id as number).raw.readIndex(context as number);
+  },
+  "report-snapshot"(environment, directive) {
+    const [id, other] = numbersOf(directive);
+    const ok = valuesOf(directive, "ok")[0] === "true";
+    environment.node(id as number).raw.reportSnapshot(toNodeId(other as number), ok);
   },
   "report-unreachable"(environment, directive) {
     const [id, other] = numbersOf(directive);
@@ -93,7 +110,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
 };
 
-function addNodes(environment: InteractionEnvironment, directive: Directive): string | undefined {
+function addNodes(environment: InteractionEnvironment, directive: Directive): void {
   const ids = (key: string): ReturnType<typeof toNodeId>[] =>
     valuesOf(directive, key).map((id) => toNodeId(Number(id)));
   const flag = (key: string): boolean => valuesOf(directive, key)[0] === "true";
@@ -115,7 +132,7 @@ function addNodes(environment: InteractionEnvironment, directive: Directive): st
     data: new TextEncoder().encode(valuesOf(directive, "content")[0] ?? ""),
   };
   const bootstrap = ["voters", "learners", "index", "content"].some((key) => valuesOf(directive, key).length > 0);
-  if (bootstrap && start.metadata.index <= 1) return "index must be specified as > 1 due to bootstrap";
+  if (bootstrap && start.metadata.index <= 1) throw new Refusal("index must be specified as > 1 due to bootstrap");
   const options: NodeOptions = {
     electionTicks: 3,
     heartbeatTicks: 1,
@@ -130,7 +147,6 @@ function addNodes(environment: InteractionEnvironment, directive: Directive): st
     readOnlyOption: valuesOf(directive, "read-only")[0] === "lease-based" ? "lease-based" : "safe",
   };
   environment.addNodes(Number(wordsOf(directive)[0]), options, bootstrap ? start : undefined);
-  return undefined;
 }
 
 function deliver(environment: InteractionEnvironment, directive: Directive): void {
@@ -140,20 +156,19 @@ function deliver(environment: InteractionEnvironment, directive: Directive): voi
   if (environment.deliver(type as MessageType | undefined, recipients) === 0) environment.output.write("no messages\n");
 }
 
-function proposeConfChange(environment: InteractionEnvironment, directive: Directive): string | undefined {
+function proposeConfChange(environment: InteractionEnvironment, directive: Directive): void {
   const { raw } = environment.node(onlyId(directive));
   const changes = parseChanges(directive.input);
   const context = new Uint8Array(0);
   if (valuesOf(directive, "v1")[0] === "true") {
     const [change] = changes;
     if (change === undefined || changes.length > 1) throw new Error("a change of the first version is exactly one");
-    const result = raw.proposeConfChangeV1({ ...change, context });
-    return result.ok ? undefined : stepError(result.reason);
+    expectTaken(raw.proposeConfChangeV1({ ...change, context }));
+    return;
   }
   const transition = TRANSITIONS[valuesOf(directive, "transition")[0] ?? "auto"];
   if (transition === undefined) throw new Error("unknown transition");
-  const result = raw.proposeConfChange({ transition, changes, context });
-  return result.ok ? undefined : stepError(result.reason);
+  expectTaken(raw.proposeConfChange({ transition, changes, context }));
 }
 
 const TRANSITIONS: Readonly<Record<string, ConfChangeTransition>> = {

@@ -1,18 +1,21 @@
 /**
  * `npm run conformance:raft -- [--no-log-lines] [DIR…]`: runs transcripts against the Raft core and compares
  * exactly. Without a directory it runs the project's own; etcd's golden files are read from wherever they lie.
+ * `--rewrite` writes what comes out into the files instead, to be reviewed as a diff.
  */
 
 import { fileURLToPath } from "node:url";
-import { describeFailure, runDirectory } from "./suite.ts";
+import { describeFailure, rewriteDirectory, runDirectory } from "./suite.ts";
 
 const OWN_TRANSCRIPTS = fileURLToPath(new URL("../../packages/raft/testdata", import.meta.url));
 
+const OPTIONS: readonly string[] = ["--no-log-lines", "--rewrite"];
+
 function main(args: readonly string[]): number {
   const logLines = !args.includes("--no-log-lines");
-  const unknown = args.find((arg) => arg.startsWith("-") && arg !== "--no-log-lines");
+  const unknown = args.find((arg) => arg.startsWith("-") && !OPTIONS.includes(arg));
   if (unknown !== undefined) {
-    printError(`unknown option ${unknown}; known: --no-log-lines`);
+    printError(`unknown option ${unknown}; known: ${OPTIONS.join(" ")}`);
     return 2;
   }
   const named = args.filter((arg) => !arg.startsWith("-"));
@@ -21,6 +24,7 @@ function main(args: readonly string[]): number {
   for (const directory of named.length > 0 ? named : [OWN_TRANSCRIPTS]) {
     let results: ReturnType<typeof runDirectory>;
     try {
+      if (args.includes("--rewrite")) rewriteDirectory(directory);
       results = runDirectory(directory, { logLines });
     } catch (error) {
       printError(`cannot run transcripts: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,9 +1,17 @@
 /** Finds transcripts in directories and runs each by the harness that its folder or its commands call for. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { confChangeHandler } from "./confchange.ts";
-import { type Directive, type Failure, type Handler, parseTranscript, runTranscript } from "./datadriven.ts";
+import {
+  type Directive,
+  type Failure,
+  type Handler,
+  outputOf,
+  parseTranscript,
+  rewriteTranscript,
+  runTranscript,
+} from "./datadriven.ts";
 import { interactionHandler } from "./interaction.ts";
 import { quorumHandler } from "./quorum.ts";
 
@@ -20,17 +28,39 @@ export interface SuiteOptions {
 
 /** Runs all `.txt` files below `directory`. Throws if there is none. */
 export function runDirectory(directory: string, options: SuiteOptions): readonly FileResult[] {
+  const normalise = options.logLines ? (text: string): string => text : withoutLogLines;
+  return readTranscripts(directory).map(({ path, directives }) => {
+    return { file: path, ...runTranscript(directives, handlerFor(directives), normalise) };
+  });
+}
+
+/** Writes what each directive prints now into the files below `directory`. For our own: what changed is to be read. */
+export function rewriteDirectory(directory: string): void {
+  for (const { path, text, directives } of readTranscripts(directory)) {
+    const handler = handlerFor(directives);
+    const outputs = directives.map((directive) => outputOf(directive, handler));
+    writeFileSync(path, rewriteTranscript(text, directives, outputs));
+  }
+}
+
+interface Transcript {
+  readonly path: string;
+  readonly text: string;
+  readonly directives: readonly Directive[];
+}
+
+function readTranscripts(directory: string): readonly Transcript[] {
   if (!existsSync(directory) || !statSync(directory).isDirectory()) throw new Error(`${directory} is no directory`);
   const files = (readdirSync(directory, { recursive: true }) as string[])
     .filter((name) => name.endsWith(".txt"))
     .sort();
   if (files.length === 0) throw new Error(`${directory} holds no transcripts (*.txt)`);
-  const normalise = options.logLines ? (text: string): string => text : withoutLogLines;
   return files.map((name) => {
     const path = join(directory, name);
-    const directives = parseTranscript(relative(directory, path), readFileSync(path, "utf8"));
+    const text = readFileSync(path, "utf8");
+    const directives = parseTranscript(name, text);
     if (directives.length === 0) throw new Error(`${path} holds no directives`);
-    return { file: path, ...runTranscript(directives, handlerFor(directives), normalise) };
+    return { path, text, directives };
   });
 }
 
