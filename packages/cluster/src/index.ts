@@ -24,11 +24,19 @@ export type {
   ProposeMembershipMessage,
   ProposeMessage,
 } from "./transport/message.ts";
+export { SnapshotDamagedError, SnapshotEmptyError, SnapshotRefusedError } from "./snapshot/errors.ts";
+export { inspectSnapshot } from "./snapshot/inspect.ts";
+export type { SnapshotSinkOptions } from "./snapshot/sink.ts";
+export { SnapshotSink } from "./snapshot/sink.ts";
+export type { SnapshotSourceOptions } from "./snapshot/source.ts";
+export { SnapshotSource } from "./snapshot/source.ts";
 export type { ReceivedSnapshot, SnapshotHeader, SnapshotSigner, SnapshotTrailer } from "./snapshot/types.ts";
 export type { GenerationBuild, GenerationStore } from "./state/generation-store.ts";
 export { INITIAL_GENERATION } from "./state/generation-store.ts";
 export { ReplicaFatalError } from "./state/errors.ts";
+export { Generations } from "./state/generations.ts";
 export { MEMBERSHIP_KEY, PROPOSER_INDEX_KEY, proposerKey, REPLICA_STATE_KEY } from "./state/keys.ts";
+export { MemoryGenerations } from "./state/memory-generations.ts";
 export { membershipMutation } from "./state/membership-change.ts";
 export { SEQUENCE_WINDOW } from "./state/proposer-table.ts";
 export { REGISTRATION_SEQUENCE, registrationMutation } from "./state/registration.ts";
@@ -62,3 +70,47 @@ export { createWal, recoverWal } from "./wal/recovery.ts";
 export type { WalDisk } from "./wal/wal-disk.ts";
 export type { WalPort, WalThreadReply, WalThreadRequest } from "./wal/wal-thread.ts";
 export { openThreadWal, runWalThread } from "./wal/wal-thread.ts";
+export type { ClusterCa, NodeName, ServerCertificates } from "./membership/certificates.ts";
+export {
+  CertificateError,
+  caFingerprint,
+  certificatePem,
+  createClusterCa,
+  makeServerCertificates,
+  signNodeCertificate,
+} from "./membership/certificates.ts";
+export type { ServerCertificateOptions, StoredServerCertificates } from "./membership/certificates-files.ts";
+export { createServerCertificates } from "./membership/certificates-files.ts";
+export type { NodeMembership } from "./membership/identity.ts";
+export { drawNodeId, IdentityError, NodeIdentity, verifyIdentitySignature } from "./membership/identity.ts";
+export type { JoinDependencies, JoinOptions, JoinResult } from "./membership/join-client.ts";
+export { JoinFailedError, joinCluster } from "./membership/join-client.ts";
+export type { JoinAuthority, JoinedMember } from "./membership/join-service.ts";
+export { JoinRefusedError, JoinService } from "./membership/join-service.ts";
+export type { JoinToken, JoinTokenOptions, JoinTokenRow } from "./membership/join-token.ts";
+export {
+  decodeJoinToken,
+  decodeJoinTokenRow,
+  encodeJoinToken,
+  encodeJoinTokenRow,
+  JOIN_TOKEN_TTL_MS,
+  JoinTokenError,
+  joinTokenKey,
+  newJoinToken,
+} from "./membership/join-token.ts";
+export type { HostPort } from "./transport/address.ts";
+export { AddressError, formatHostPort, parseHostPort } from "./transport/address.ts";
+export type { MemoryNetworkDependencies, MemoryNetworkOptions } from "./transport/memory-peer-transport.ts";
+export { MemoryNetwork } from "./transport/memory-peer-transport.ts";
+export type { TlsPeerTransportDependencies, TlsPeerTransportOptions } from "./transport/tls-peer-transport.ts";
+export { TlsPeerTransport } from "./transport/tls-peer-transport.ts";
+export type {
+  Caller,
+  CallOptions,
+  ControlHandler,
+  Peer,
+  PeerTransport,
+  PeerTransportEvents,
+  PinnedAddress,
+} from "./transport/transport.ts";
+export { JOIN_METHOD, PeerCallError } from "./transport/transport.ts";

@@ -165,7 +165,7 @@ class MemoryPeerTransport implements PeerTransport {
 
   setPeers(peers: readonly Peer[]): void {
     this.#peers = new Set(peers.map((peer) => peer.id).filter((id) => id !== this.id));
-    for (const id of [...this.#up]) if (!this.#peers.has(id)) this.linkChanged(id, false);
+    for (const id of this.#up) if (!this.#peers.has(id)) this.linkChanged(id, false);
     for (const id of this.#peers) if (this.#network.reach(this.id, id) !== undefined) this.linkChanged(id, true);
   }
 
