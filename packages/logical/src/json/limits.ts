@@ -1,3 +1,5 @@
+import { LIMITS } from "@strongroom/storage";
+
 /** How much JSON a body may hold. Each limit is checked by the scanner before anything of that size is allocated. */
 export interface JsonLimits {
   readonly maxBytes: number;
@@ -26,7 +28,7 @@ export const UNAUTHENTICATED_JSON_LIMITS: JsonLimits = { ...DEFAULT_JSON_LIMITS,
 
 /** For documents that passed a scan before they were stored, and may have grown by patches since: a row bounds them. */
 export const STORED_JSON_LIMITS: JsonLimits = {
-  maxBytes: 8 * 1024 * 1024,
+  maxBytes: LIMITS.rowBytes,
   maxDepth: 64,
   maxObjectEntries: Number.MAX_SAFE_INTEGER,
   maxArrayElements: Number.MAX_SAFE_INTEGER,

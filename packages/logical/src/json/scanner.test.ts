@@ -121,6 +121,7 @@ describe("parseJson", () => {
     ["a lone high surrogate", '"\\ud800"'],
     ["a lone low surrogate", '"\\udc00"'],
     ["two high surrogates", '"\\ud800\\ud800"'],
+    ["two low surrogates", '"\\udc00\\udc00"'],
     ["a high surrogate before a letter", '"\\ud800a"'],
     ["a high surrogate before another escape", '"\\ud800\\n"'],
     ["a lone surrogate in a key", '{"\\udfff":1}'],

@@ -3,14 +3,15 @@
 import type { JsonNode } from "@strongroom/logical";
 import { LogicalError, type LogicalStorage, parseJson, STORED_JSON_LIMITS } from "@strongroom/logical";
 import { assert, present } from "@strongroom/runtime";
+import { LIMITS } from "@strongroom/storage";
 import { DEFAULT_CONFIG, decodeConfig, encodeConfig, type KvConfig } from "./config.ts";
 import { decodeKeyMetadata, encodeKeyMetadata, type KeyMetadata } from "./key-metadata.ts";
 
 const CONFIG = "config";
 const VERSION_FORMAT = 1;
 
-/** A row may have 1 MiB; the rest is for its header, its name and the seals. */
-const MAX_VERSION_BYTES = 1024 * 1024 - 16 * 1024;
+/** The rest of a row is for its header, its name and the seals. */
+const MAX_VERSION_BYTES = LIMITS.rowBytes - 16 * 1024;
 
 export class KvRows {
   readonly #storage: LogicalStorage;

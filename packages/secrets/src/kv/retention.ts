@@ -1,12 +1,13 @@
 /** How many versions are kept and for how long: where the mount's settings meet the key's. */
 import { LogicalError } from "@strongroom/logical";
+import { LIMITS } from "@strongroom/storage";
 import type { KvConfig } from "./config.ts";
 import type { KeyMetadata } from "./key-metadata.ts";
 
 const DEFAULT_MAX_VERSIONS = 10;
 
-/** So that dropping every version of a secret fits one command of 4,096 mutations. */
-const MAX_MAX_VERSIONS = 4000;
+/** So that one command can drop every version of a secret, and do what else its request needs. */
+const MAX_MAX_VERSIONS = LIMITS.mutations - 96;
 
 /** The greater of the two settings: a key cannot keep fewer than its mount. */
 export function versionsKept(config: KvConfig, metadata: KeyMetadata): number {

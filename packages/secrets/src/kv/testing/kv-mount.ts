@@ -8,7 +8,7 @@ import {
   resolveOperation,
 } from "@strongroom/logical";
 import { MemoryLogicalStorage, type TestRequest, testContext, testRequest } from "@strongroom/logical/testing";
-import { fromUtf8 } from "@strongroom/runtime";
+import { assert, fromUtf8 } from "@strongroom/runtime";
 import { kvFactory } from "../backend.ts";
 
 export interface Answer {
@@ -21,6 +21,28 @@ export interface Answer {
 }
 
 export const START_MS: number = Date.UTC(2030, 0, 1, 12);
+
+/** `START_MS` as it is printed. */
+export const NOON = "2030-01-01T12:00:00Z";
+
+/** Two writes for `mountWith` and `ask`. */
+export const PUT_ONE: readonly [string, unknown] = ["POST data/foo", { data: { a: 1 } }];
+export const PUT_TWO: readonly [string, unknown] = ["POST data/foo", { data: { a: 2 } }];
+
+/** What is told of a version made at noon. */
+export function versionReply(number: number, more: object = {}): object {
+  return { created_time: NOON, custom_metadata: null, deletion_time: "", destroyed: false, version: number, ...more };
+}
+
+/** A mount after `requests`, all of which succeed. */
+export async function mountWith(...requests: readonly (readonly [string, unknown?])[]): Promise<KvMount> {
+  const mount = new KvMount();
+  for (const [request, body] of requests) {
+    const { status, error } = await mount.ask(request, body);
+    assert(status < 300, `${request}: ${error}`);
+  }
+  return mount;
+}
 
 export class KvMount {
   readonly storage: MemoryLogicalStorage = new MemoryLogicalStorage();
