@@ -8,7 +8,7 @@ import { prefixRange } from "@strongroom/storage";
 import { IntegrityError, ListTooLargeError } from "./errors.ts";
 import { beforeList, beforeWrite } from "./fences.ts";
 import { openHiddenName, openHiddenValue, sealHiddenRow } from "./hidden-row.ts";
-import { isDirectoryHash, keyPast, type NameHasher, type Scope, SEGMENT_BYTES } from "./names.ts";
+import { isDirectoryHash, type NameHasher, type Scope, SEGMENT_BYTES } from "./names.ts";
 import { comparePaths, directorySegments, leafSegments } from "./path.ts";
 import type { Sealer } from "./sealer.ts";
 
@@ -115,9 +115,7 @@ export class BarrierView {
       }
       const first = present(batch[at], "found above");
       add(this.#directoryName(first, directory, segments));
-      const next = keyPast(first.key.subarray(0, directory.length + SEGMENT_BYTES));
-      if (next === undefined) break;
-      rows.seek(next);
+      rows.seek(prefixRange(first.key.subarray(0, directory.length + SEGMENT_BYTES)).lt);
       batch = await rows.next(1);
     }
     return children;

@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
-import { compareBytes, toHex } from "@strongroom/runtime";
+import { toHex } from "@strongroom/runtime";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isDirectoryHash, keyPast, NameHasher, SCOPE_BYTES, SEGMENT_BYTES } from "./names.ts";
+import { isDirectoryHash, NameHasher, SCOPE_BYTES, SEGMENT_BYTES } from "./names.ts";
 import { TEST_SCOPE } from "./testing/test-barrier.ts";
 
 const hasher = (): NameHasher => new NameHasher((message) => createHmac("sha256", "key").update(message).digest());
@@ -59,19 +59,5 @@ describe("NameHasher", () => {
     expect(names.leafKey(TEST_SCOPE, ["d0", "x"])).toEqual(first);
     names.clear();
     expect(names.leafKey(TEST_SCOPE, ["d0", "x"])).toEqual(first);
-  });
-});
-
-describe("keyPast", () => {
-  it("lies above all keys with the prefix and not above any other", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ minLength: 1, maxLength: 3 }), fc.uint8Array({ maxLength: 3 }), (prefix, rest) => {
-        const past = keyPast(prefix);
-        if (past === undefined) return expect(prefix.every((byte) => byte === 0xff)).toBe(true);
-        expect(compareBytes(Uint8Array.from([...prefix, ...rest]), past)).toBeLessThan(0);
-        expect(compareBytes(prefix, past)).toBeLessThan(0);
-      }),
-    );
-    expect(keyPast(Uint8Array.of(1, 0xff))).toEqual(Uint8Array.of(2));
   });
 });

@@ -101,16 +101,6 @@ export function isDirectoryHash(firstByte: number): boolean {
   return firstByte >= 0x80;
 }
 
-/** The smallest key above all that begin with `prefix`; `undefined` when there is none. */
-export function keyPast(prefix: Uint8Array): Uint8Array | undefined {
-  let end = prefix.length;
-  while (end > 0 && prefix[end - 1] === 0xff) end--;
-  if (end === 0) return undefined;
-  const key = prefix.slice(0, end);
-  key[end - 1] = (key[end - 1] as number) + 1;
-  return key;
-}
-
 /** The bytes with which all keys of a mount begin. */
 export function scopeKey({ namespaceId, mountId }: Scope): Uint8Array {
   assert(namespaceId.length === NAMESPACE_ID_BYTES, "a namespace id has 4 bytes");

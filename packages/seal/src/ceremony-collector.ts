@@ -33,6 +33,8 @@ interface OpenCeremony {
   readonly recordBytes: Uint8Array;
   /** Which process speaks for a node, by node id. */
   readonly holders: Map<number, MemberProof>;
+  /** From the share on that made it complete. */
+  completion: Promise<CeremonyReply> | undefined;
 }
 
 export class CeremonyCollector {
@@ -96,7 +98,7 @@ export class CeremonyCollector {
   /** Without `signatures`: allowed by a token that was checked already. */
   cancel(signatures: readonly Uint8Array[] | undefined): CeremonyReply {
     const current = this.#live();
-    if (current === undefined) return refused("no-such-ceremony");
+    if (current === undefined || current.completion !== undefined) return refused("no-such-ceremony");
     if (signatures !== undefined && !current.ceremony.mayCancel(signatures)) return refused("not-allowed");
     this.close();
     this.#parts.logger.info("the unsealing was cancelled; its shares are wiped");
@@ -121,9 +123,19 @@ export class CeremonyCollector {
         return refused("no-such-ceremony");
       case "duplicate":
         return { type: "taken", counts: countsOf(ceremony), index: result.index, duplicate: true };
+      case "surplus": {
+        const reply = (await current.completion) ?? refused("no-such-ceremony");
+        return reply.type === "complete" ? { ...reply, index: result.index } : reply;
+      }
       case "accepted":
         this.#expireAt(ceremony.expiresAtMs);
-        if (result.ready) return this.#complete(current, result.index);
+        if (result.ready) {
+          current.completion = this.#complete(current, result.index);
+          return current.completion;
+        }
+        if (result.progress === 1 && (await this.#nobodyIsSealed(current)) && current.completion === undefined) {
+          this.#closeIfCurrent(current);
+        }
         return { type: "taken", counts: countsOf(ceremony), index: result.index, duplicate: false };
     }
   }
@@ -155,16 +167,32 @@ export class CeremonyCollector {
       return refused("unseal-failed");
     } finally {
       rootKey?.wipe();
-      if (this.#current === current) this.close();
+      this.#closeIfCurrent(current);
     }
   }
 
+  /** Then a share is good for nothing, and is not kept. A member that does not answer may be sealed. */
+  async #nobodyIsSealed(current: OpenCeremony): Promise<boolean> {
+    if (!this.#parts.isOpen()) return false;
+    const asked = this.#others().map(async (member) => (await this.#askForProof(current, member)).open);
+    const answers = await Promise.allSettled(asked);
+    return answers.every((answer) => answer.status === "fulfilled" && answer.value);
+  }
+
+  #closeIfCurrent(current: OpenCeremony): void {
+    if (this.#current === current) this.close();
+    else current.ceremony.close();
+  }
+
+  #others(): readonly CeremonyMember[] {
+    return this.#parts.members().filter(({ nodeId }) => nodeId !== this.#parts.nodeId);
+  }
+
   async #distribute(current: OpenCeremony, rootKey: Uint8Array): Promise<{ opened: number[]; failed: number[] }> {
-    const others = this.#parts.members().filter(({ nodeId }) => nodeId !== this.#parts.nodeId);
     const opened: number[] = [];
     const failed: number[] = [];
     await Promise.all(
-      others.map(async (member) => {
+      this.#others().map(async (member) => {
         try {
           await this.#deliver(current, member, rootKey);
           opened.push(member.nodeId);
@@ -258,7 +286,13 @@ export class CeremonyCollector {
       entropy,
       nowMs: clock.monotonicMs(),
     });
-    this.#current = { ceremony, key: createEphemeralKey(entropy), recordBytes, holders: new Map() };
+    this.#current = {
+      ceremony,
+      key: createEphemeralKey(entropy),
+      recordBytes,
+      holders: new Map(),
+      completion: undefined,
+    };
     this.#expireAt(ceremony.expiresAtMs);
     return this.#current;
   }

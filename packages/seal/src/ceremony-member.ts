@@ -64,7 +64,7 @@ export class CeremonyAttendant {
   }
 
   close(): void {
-    for (const name of [...this.#attended.keys()]) this.#forget(name);
+    for (const name of this.#attended.keys()) this.#forget(name);
   }
 
   #forget(name: string): void {

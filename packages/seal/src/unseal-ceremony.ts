@@ -16,6 +16,8 @@ export type AddShareResult =
   /** `index`: which of the seal's shares it is, from 0. */
   | { readonly type: "accepted"; readonly index: number; readonly progress: number; readonly ready: boolean }
   | { readonly type: "duplicate"; readonly index: number; readonly progress: number }
+  /** A right one, but the threshold is met already; it was not kept. */
+  | { readonly type: "surplus"; readonly index: number }
   | { readonly type: "wrong-share" }
   /** Over: completed, cancelled or out of time. */
   | { readonly type: "closed" };
@@ -56,10 +58,11 @@ export class UnsealCeremony {
 
   /** Throws `InvalidShareError` for what cannot be a share at all. `share` stays the caller's to wipe. */
   addShare(share: Uint8Array, nowMs: number): AddShareResult {
-    if (this.isClosed(nowMs) || this.#state !== "collecting") return { type: "closed" };
+    if (this.isClosed(nowMs)) return { type: "closed" };
     checkShare(share, this.record);
     const index = findCommitment(share, this.record, this.record.commitments);
     if (index === undefined) return { type: "wrong-share" };
+    if (this.#state === "completing") return { type: "surplus", index };
     if (this.#shares.has(index)) return { type: "duplicate", index, progress: this.progress };
     if (this.progress === 0) this.#expiresAtMs = nowMs + CEREMONY_TTL_MS;
     this.#shares.set(index, Uint8Array.from(share));
@@ -70,10 +73,14 @@ export class UnsealCeremony {
 
   /** The root key; to be called once, when `addShare` said `ready`. Over afterwards. Throws `UnsealFailedError`. */
   async complete(keyWrap: KeyWrap): Promise<SecretBytes> {
-    assert(this.#state === "completing", "a ceremony is completed once, with all its shares");
+    assert(this.#state === "completing" && this.progress > 0, "a ceremony is completed once, with all its shares");
+    // Taken out, so that whatever closes the ceremony meanwhile does not wipe them half-way.
+    const shares = [...this.#shares.values()];
+    this.#shares.clear();
     try {
-      return await openRootKey([...this.#shares.values()], this.record, keyWrap);
+      return await openRootKey(shares, this.record, keyWrap);
     } finally {
+      for (const share of shares) share.fill(0);
       this.close();
     }
   }

@@ -15,7 +15,7 @@ export interface TestBarrier {
   readonly keys: SharedKeys;
   readonly initialized: InitializedBarrier;
   /** Opens it again after a seal. */
-  reopen(): void;
+  readonly reopen: () => void;
 }
 
 export function openTestBarrier(seed = 1, options: BarrierOptions = {}): TestBarrier {
