@@ -124,7 +124,10 @@ function requestPayload(token: JoinToken, options: JoinOptions): Uint8Array {
     tokenSecret: token.secret,
     publicKey,
     proof: identity.sign(joinProofMessage(token.id, publicKey)),
-    ...{ name, clusterAddress, apiAddress, grpcAddress },
+    name,
+    clusterAddress,
+    apiAddress,
+    grpcAddress,
   });
   return toBinary(JoinRequestSchema, request);
 }
@@ -142,7 +145,10 @@ function resultOf(response: JoinResponse, token: JoinToken, options: JoinOptions
       nodeId: Number(response.nodeId),
       certificateDer: response.certificate,
       caCertificateDer: response.caCertificate,
-      ...{ name, clusterAddress, apiAddress, grpcAddress },
+      name,
+      clusterAddress,
+      apiAddress,
+      grpcAddress,
     },
     members: response.members.map((member) => ({
       nodeId: Number(member.nodeId),

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, JoinRequestSchema, toBinary } from "@strongroom/proto";
-import { StrongroomError, silentLogger, toHex } from "@strongroom/runtime";
+import { present, StrongroomError, silentLogger, toHex } from "@strongroom/runtime";
 import { nodeClock, nodeEntropy, nodeTimers } from "@strongroom/runtime/node";
 import { SeededRandom } from "@strongroom/runtime/testing";
 import type { CommandDraft, Revision } from "@strongroom/storage";

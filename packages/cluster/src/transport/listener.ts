@@ -61,7 +61,8 @@ export class ClusterListener {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #members = new Map<NodeId, Map<Protocol, TLSSocket[]>>();
-  readonly #handshakes = new Map<string, number>();
+  /** Those under way: from the whole remote endpoint to its address. */
+  readonly #handshakes = new Map<string, string>();
   #strangers = 0;
   #removed: ReadonlySet<NodeId> = new Set();
 
@@ -120,30 +121,20 @@ export class ClusterListener {
   }
 
   #connected(socket: Socket): void {
-    const { limits, logger, timers } = this.#context;
+    const { limits, logger } = this.#context;
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     const remote = remoteAddressOf(socket);
-    const underWay = this.#handshakes.get(remote) ?? 0;
+    let underWay = 0;
+    for (const other of this.#handshakes.values()) if (other === remote) underWay++;
     if (underWay >= limits.handshakesPerAddress) {
       logger.debug("too many handshakes from one address on the cluster port", { remote });
       socket.destroy();
       return;
     }
-    this.#handshakes.set(remote, underWay + 1);
-    // The handshake is over when the limit for it has passed or the socket is closed, whichever is first: an open
-    // connection that goes on counting for five seconds costs nobody anything.
-    let isOver = false;
-    const over = () => {
-      if (isOver) return;
-      isOver = true;
-      cancel();
-      const left = (this.#handshakes.get(remote) ?? 1) - 1;
-      if (left === 0) this.#handshakes.delete(remote);
-      else this.#handshakes.set(remote, left);
-    };
-    const cancel = timers.after(limits.handshakeTimeoutMs, over);
-    socket.once("close", over);
+    const endpoint = endpointOf(socket);
+    this.#handshakes.set(endpoint, remote);
+    socket.once("close", () => this.#handshakes.delete(endpoint));
   }
 
   #secured(socket: TLSSocket): void {
@@ -154,6 +145,7 @@ export class ClusterListener {
       logger.debug("a connection on the cluster port broke", { reason: asError(error).message }),
     );
     socket.setNoDelay(true);
+    this.#handshakes.delete(endpointOf(socket));
     const remote = remoteAddressOf(socket);
     const protocol = Object.values(ALPN).find((known) => known === socket.alpnProtocol);
     const refuse = (reason: string) => {
@@ -206,4 +198,9 @@ export class ClusterListener {
     if (sockets.length > PER_NODE[protocol]) sockets[0]?.destroy();
     this.#context.onConnection(accepted);
   }
+}
+
+/** The same for a TCP socket and for the TLS socket on top of it. */
+function endpointOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
 }

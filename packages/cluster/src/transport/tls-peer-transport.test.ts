@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { type ConnectionOptions, connect, createServer } from "node:tls";
@@ -180,6 +181,25 @@ describe("who is let in", () => {
     a.transport.setPeers([{ id: B, address: c.transport.address }]);
     await expect(a.transport.call(B, "ping", utf8("x"), { timeoutMs: 2000 })).rejects.toThrow(PeerCallError);
     expect(a.up).toEqual([]);
+  });
+
+  it("no more handshakes from one address at a time than the limit, however long they dawdle", async () => {
+    const a = await nodes.start(nodes.identity(A), {}, { limits: { handshakesPerAddress: 2 } });
+    const b = await nodes.start(nodes.identity(B));
+    acquaint([a, b]);
+    await eventually(() => expect(b.up).toEqual([A]));
+    const { host, port } = parseHostPort(a.transport.address);
+    const dawdlers = [connectTcp(port, host), connectTcp(port, host), connectTcp(port, host)];
+    const closed = dawdlers.map(
+      (socket) => new Promise((resolve) => socket.on("error", () => {}).once("close", resolve)),
+    );
+    await closed[2];
+    expect(dawdlers.map((socket) => socket.destroyed)).toEqual([false, false, true]);
+    for (const socket of dawdlers) socket.destroy();
+    await Promise.all(closed);
+    const again = await nodes.start(nodes.identity(C));
+    again.transport.setPeers([{ id: A, address: a.transport.address }]);
+    await eventually(() => expect(again.up).toEqual([A]));
   });
 
   it("no bytes but those of a node, whatever certificate they come with", async () => {
