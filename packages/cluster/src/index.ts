@@ -8,68 +8,8 @@
  */
 export type { Authenticity, CommandAuthenticator, CommandSigner } from "./authenticator.ts";
 export { sealedAuthenticator } from "./authenticator.ts";
-export type { Channel, PortLike, Transferable } from "./port/channel.ts";
-export { localChannelPair, portChannel } from "./port/channel.ts";
-export type { ClusterMember, ClusterStatus } from "./port/cluster-status.ts";
-export type { CallOutcome, CallTarget, ReplicaToWorker, WorkerToReplica } from "./port/messages.ts";
-export type { NodeRecord } from "./replica/node-record.ts";
-export { decodeNodeRecord, encodeNodeRecord, nodeKey, removedNodeKey } from "./replica/node-record.ts";
-export type {
-  DriverMessage,
-  DropReason,
-  NodeStatusMessage,
-  PeerMessage,
-  ProposalDroppedMessage,
-  ProposalId,
-  ProposeMembershipMessage,
-  ProposeMessage,
-} from "./transport/message.ts";
-export { SnapshotDamagedError, SnapshotEmptyError, SnapshotRefusedError } from "./snapshot/errors.ts";
-export { inspectSnapshot } from "./snapshot/inspect.ts";
-export type { SnapshotSinkOptions } from "./snapshot/sink.ts";
-export { SnapshotSink } from "./snapshot/sink.ts";
-export type { SnapshotSourceOptions } from "./snapshot/source.ts";
-export { SnapshotSource } from "./snapshot/source.ts";
-export type { ReceivedSnapshot, SnapshotHeader, SnapshotSigner, SnapshotTrailer } from "./snapshot/types.ts";
-export type { GenerationBuild, GenerationStore } from "./state/generation-store.ts";
-export { INITIAL_GENERATION } from "./state/generation-store.ts";
-export { ReplicaFatalError } from "./state/errors.ts";
-export { Generations } from "./state/generations.ts";
-export { MEMBERSHIP_KEY, PROPOSER_INDEX_KEY, proposerKey, REPLICA_STATE_KEY } from "./state/keys.ts";
-export { MemoryGenerations } from "./state/memory-generations.ts";
-export { membershipMutation } from "./state/membership-change.ts";
-export { SEQUENCE_WINDOW } from "./state/proposer-table.ts";
-export { REGISTRATION_SEQUENCE, registrationMutation } from "./state/registration.ts";
-export type { ReplicaState } from "./state/replica-state.ts";
-export { decodeAppliedIndex, decodeReplicaState, encodeReplicaState } from "./state/replica-state.ts";
-export type { StateMachineOptions } from "./state/state-machine.ts";
-export { StateMachine } from "./state/state-machine.ts";
-export type {
-  AppliedMembership,
-  AppliedVerdict,
-  ApplyContext,
-  ApplyResult,
-  RowReader,
-} from "./state/types.ts";
-export type {
-  InstalledSnapshot,
-  WalBase,
-  WalContents,
-  WalEvents,
-  WalGroup,
-  WalHandle,
-  WalIdentity,
-  WalRecovery,
-} from "./wal/types.ts";
-export type { WalHostOptions } from "./wal/hosted-wal.ts";
-export { WalFailedError } from "./wal/hosted-wal.ts";
-export { openInlineWal } from "./wal/inline-wal.ts";
-export { MemoryWalDisk } from "./wal/memory-wal-disk.ts";
-export { NodeWalDisk } from "./wal/node-wal-disk.ts";
-export { createWal, recoverWal } from "./wal/recovery.ts";
-export type { WalDisk } from "./wal/wal-disk.ts";
-export type { WalPort, WalThreadReply, WalThreadRequest } from "./wal/wal-thread.ts";
-export { openThreadWal, runWalThread } from "./wal/wal-thread.ts";
+export type { AutopilotOptions, AutopilotParts } from "./autopilot.ts";
+export { Autopilot, DEFAULT_AUTOPILOT } from "./autopilot.ts";
 export type { ClusterCa, NodeName, ServerCertificates } from "./membership/certificates.ts";
 export {
   CertificateError,
@@ -98,10 +38,79 @@ export {
   joinTokenKey,
   newJoinToken,
 } from "./membership/join-token.ts";
+export type { MembershipParts } from "./membership/manager.ts";
+export { isCaughtUp, MembershipError, MembershipManager } from "./membership/manager.ts";
+export type { Channel, PortLike, Transferable } from "./port/channel.ts";
+export { localChannelPair, portChannel } from "./port/channel.ts";
+export type { ClusterClientParts, ServedCaller, ServedMethod } from "./port/cluster-client.ts";
+export { ClusterClient, ClusterRequestError } from "./port/cluster-client.ts";
+export type { ClusterMember, ClusterStatus } from "./port/cluster-status.ts";
+export type { CallOutcome, CallTarget, ReplicaToWorker, WorkerToReplica } from "./port/messages.ts";
+export type { ReplicaChannel, WorkerChannel } from "./port/worker-port.ts";
+export { WorkerPort } from "./port/worker-port.ts";
+export type { WorkerStoreParts } from "./port/worker-store.ts";
+export { WorkerStore } from "./port/worker-store.ts";
+export { AuthenticatorGate } from "./replica/authenticator-gate.ts";
+export type { Effect } from "./replica/effects.ts";
+export type { IncarnationSource } from "./replica/incarnations.ts";
+export { FileIncarnations, MemoryIncarnations } from "./replica/incarnations.ts";
+export type { Instant } from "./replica/log-clock.ts";
+export type { LogTailLimits, LogTailStart } from "./replica/log-tail.ts";
+export type { NodeRecord } from "./replica/node-record.ts";
+export { decodeNodeRecord, encodeNodeRecord, nodeKey, removedNodeKey } from "./replica/node-record.ts";
+export type { ReplicaOptions, ReplicaParts, ReplicaTimings } from "./replica/options.ts";
+export {
+  DEFAULT_FLUSH_EVERY_BYTES,
+  DEFAULT_TAIL_LIMITS,
+  DEFAULT_TICK_MS,
+  DEFAULT_TIMINGS,
+} from "./replica/options.ts";
+export { BOOTSTRAP_INDEX, bootstrapTable, logStart, RecoveryError } from "./replica/recovered.ts";
+export { Replica } from "./replica/replica.ts";
+export type { ReplicaShellOptions, ReplicaShellParts } from "./replica/shell.ts";
+export { ReplicaShell } from "./replica/shell.ts";
+export type { ReceivedGeneration, ReplicaStateMachine } from "./replica/state-machine.ts";
+export { SnapshotDamagedError, SnapshotEmptyError, SnapshotRefusedError } from "./snapshot/errors.ts";
+export { inspectSnapshot } from "./snapshot/inspect.ts";
+export type { SnapshotSinkOptions } from "./snapshot/sink.ts";
+export { SnapshotSink } from "./snapshot/sink.ts";
+export type { SnapshotSourceOptions } from "./snapshot/source.ts";
+export { SnapshotSource } from "./snapshot/source.ts";
+export type { ReceivedSnapshot, SnapshotHeader, SnapshotSigner, SnapshotTrailer } from "./snapshot/types.ts";
+export { ReplicaFatalError } from "./state/errors.ts";
+export type { GenerationBuild, GenerationStore } from "./state/generation-store.ts";
+export { INITIAL_GENERATION } from "./state/generation-store.ts";
+export { Generations } from "./state/generations.ts";
+export { MEMBERSHIP_KEY, PROPOSER_INDEX_KEY, proposerKey, REPLICA_STATE_KEY } from "./state/keys.ts";
+export { membershipMutation } from "./state/membership-change.ts";
+export { MemoryGenerations } from "./state/memory-generations.ts";
+export { SEQUENCE_WINDOW } from "./state/proposer-table.ts";
+export { REGISTRATION_SEQUENCE, registrationMutation } from "./state/registration.ts";
+export type { ReplicaState } from "./state/replica-state.ts";
+export { decodeAppliedIndex, decodeReplicaState, encodeReplicaState } from "./state/replica-state.ts";
+export type { StateMachineOptions } from "./state/state-machine.ts";
+export { StateMachine } from "./state/state-machine.ts";
+export type {
+  AppliedMembership,
+  AppliedVerdict,
+  ApplyContext,
+  ApplyResult,
+  RowReader,
+} from "./state/types.ts";
 export type { HostPort } from "./transport/address.ts";
 export { AddressError, formatHostPort, parseHostPort } from "./transport/address.ts";
 export type { MemoryNetworkDependencies, MemoryNetworkOptions } from "./transport/memory-peer-transport.ts";
 export { MemoryNetwork } from "./transport/memory-peer-transport.ts";
+export type {
+  DriverMessage,
+  DropReason,
+  NodeStatusMessage,
+  PeerMessage,
+  ProposalDroppedMessage,
+  ProposalId,
+  ProposeMembershipMessage,
+  ProposeMessage,
+} from "./transport/message.ts";
 export type { TlsPeerTransportDependencies, TlsPeerTransportOptions } from "./transport/tls-peer-transport.ts";
 export { TlsPeerTransport } from "./transport/tls-peer-transport.ts";
 export type {
@@ -114,3 +123,22 @@ export type {
   PinnedAddress,
 } from "./transport/transport.ts";
 export { JOIN_METHOD, PeerCallError } from "./transport/transport.ts";
+export type { WalHostOptions } from "./wal/hosted-wal.ts";
+export { WalFailedError } from "./wal/hosted-wal.ts";
+export { openInlineWal } from "./wal/inline-wal.ts";
+export { MemoryWalDisk } from "./wal/memory-wal-disk.ts";
+export { NodeWalDisk } from "./wal/node-wal-disk.ts";
+export { createWal, recoverWal } from "./wal/recovery.ts";
+export type {
+  InstalledSnapshot,
+  WalBase,
+  WalContents,
+  WalEvents,
+  WalGroup,
+  WalHandle,
+  WalIdentity,
+  WalRecovery,
+} from "./wal/types.ts";
+export type { WalDisk } from "./wal/wal-disk.ts";
+export type { WalPort, WalThreadReply, WalThreadRequest } from "./wal/wal-thread.ts";
+export { openThreadWal, runWalThread } from "./wal/wal-thread.ts";
