@@ -7,6 +7,7 @@ import { assert, present } from "@strongroom/runtime";
 import { JsonDocument } from "./document.ts";
 import { JsonError } from "./errors.ts";
 import { DEFAULT_JSON_LIMITS, type JsonLimits } from "./limits.ts";
+import { firstState, isDigit, mayEnd, type NumberState, nextState } from "./number-state.ts";
 import { decodeString } from "./string.ts";
 import {
   KIND_ARRAY,
@@ -23,9 +24,6 @@ import {
 
 type Expect = "value" | "first-element" | "first-key" | "key" | "colon" | "comma" | "end" | "string" | "number";
 
-/** Where a number stands between two of its bytes. In "zero", "integer", "fraction" and "exponent" it may end. */
-type NumberState = "minus" | "zero" | "integer" | "point" | "fraction" | "e" | "sign" | "exponent";
-
 interface OpenContainer {
   readonly entry: number;
   readonly isObject: boolean;
@@ -39,10 +37,7 @@ const MAX_ADVANCE = 64 * 1024;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
-const MINUS = 0x2d;
-const POINT = 0x2e;
 const ZERO = 0x30;
-const NINE = 0x39;
 const COLON = 0x3a;
 const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
@@ -114,7 +109,7 @@ export class JsonScanner {
   }
 
   finish(): JsonDocument {
-    if (this.#expect === "number" && this.#numberMayEnd()) this.#endValue(this.#token, this.#at);
+    if (this.#expect === "number" && mayEnd(this.#numberState)) this.#endValue(this.#token, this.#at);
     if (this.#expect !== "end") throw this.#malformed("the document ends too early", this.#length);
     return new JsonDocument(this.#bytes.subarray(0, this.#length), this.#tape);
   }
@@ -216,9 +211,10 @@ export class JsonScanner {
   }
 
   #beginNumber(c: number): void {
-    if (c !== MINUS && !isDigit(c)) throw this.#malformed("expected a value");
+    const state = firstState(c);
+    if (state === undefined) throw this.#malformed("expected a value");
     this.#token = this.#tape.push(KIND_NUMBER, this.#at);
-    this.#numberState = c === MINUS ? "minus" : c === ZERO ? "zero" : "integer";
+    this.#numberState = state;
     this.#expect = "number";
     this.#at++;
   }
@@ -370,9 +366,9 @@ export class JsonScanner {
   /** False when the chunk is used up inside the number. */
   #continueNumber(): boolean {
     while (this.#at < this.#length) {
-      const next = numberStep(this.#numberState, this.#bytes[this.#at] as number);
+      const next = nextState(this.#numberState, this.#bytes[this.#at] as number);
       if (next === undefined) {
-        if (!this.#numberMayEnd()) throw this.#malformed("malformed number");
+        if (!mayEnd(this.#numberState)) throw this.#malformed("malformed number");
         this.#endValue(this.#token, this.#at);
         return true;
       }
@@ -380,11 +376,6 @@ export class JsonScanner {
       this.#at++;
     }
     return false;
-  }
-
-  #numberMayEnd(): boolean {
-    const state = this.#numberState;
-    return state === "zero" || state === "integer" || state === "fraction" || state === "exponent";
   }
 
   #checkBytes(more: number): void {
@@ -403,35 +394,6 @@ export class JsonScanner {
       this.#at,
     );
   }
-}
-
-/** The state after byte `c`, or nothing when `c` is not part of the number. */
-function numberStep(state: NumberState, c: number): NumberState | undefined {
-  switch (state) {
-    case "minus":
-      return c === ZERO ? "zero" : isDigit(c) ? "integer" : undefined;
-    case "zero":
-      return c === POINT ? "point" : isExponentMark(c) ? "e" : undefined;
-    case "integer":
-      return isDigit(c) ? "integer" : c === POINT ? "point" : isExponentMark(c) ? "e" : undefined;
-    case "point":
-      return isDigit(c) ? "fraction" : undefined;
-    case "fraction":
-      return isDigit(c) ? "fraction" : isExponentMark(c) ? "e" : undefined;
-    case "e":
-      return isDigit(c) ? "exponent" : c === MINUS || c === 0x2b ? "sign" : undefined;
-    case "sign":
-    case "exponent":
-      return isDigit(c) ? "exponent" : undefined;
-  }
-}
-
-function isDigit(c: number): boolean {
-  return c >= ZERO && c <= NINE;
-}
-
-function isExponentMark(c: number): boolean {
-  return c === 0x65 || c === 0x45;
 }
 
 function isBlank(c: number): boolean {
