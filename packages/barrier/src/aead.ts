@@ -10,7 +10,7 @@ import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } fro
 import { hchacha } from "@noble/ciphers/chacha.js";
 
 export const NONCE_BYTES = 24;
-export const TAG_BYTES = 16;
+const TAG_BYTES = 16;
 /** What sealing adds: the nonce before, the tag behind. */
 export const SEALED_OVERHEAD: number = NONCE_BYTES + TAG_BYTES;
 

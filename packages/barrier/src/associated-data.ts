@@ -5,7 +5,7 @@
 import { ByteWriter, utf8 } from "@strongroom/runtime";
 
 /** The format of all sealed pieces; the first field everywhere. */
-export const SEAL_FORMAT = 1;
+const SEAL_FORMAT = 1;
 
 /** What the sealed bytes are; a piece sealed for one purpose does not open for another. */
 export type Purpose = string;

@@ -65,20 +65,23 @@ export class Barrier {
   }
 
   /**
-   * A new barrier's ids, keys and records, from `entropy` alone: nothing is opened or stored. Rows that init itself has to
-   * seal are sealed by a `Barrier` opened over `SharedKeys` of its own with what this returns.
+   * A new barrier's ids, keys and records, from `entropy` alone: nothing is opened or stored. The cluster id is
+   * given by a caller whose CA certificate names it, else drawn. Rows that init itself has to seal are sealed by a `Barrier` opened over `SharedKeys` of
+   * its own with what this returns. The CA's key stays the caller's to wipe.
    */
   static initialize(parts: {
-    entropy: Entropy;
-    clock: Clock;
-    clusterCa: ClusterCa;
-    clusterName: string;
+    readonly clusterId?: Uint8Array;
+    readonly clusterName: string;
+    readonly clusterCa: ClusterCa;
+    readonly entropy: Entropy;
+    readonly clock: Clock;
   }): InitializedBarrier {
     selfTest();
-    const { entropy, clock, clusterCa, clusterName } = parts;
+    const { clusterName, clusterCa, entropy, clock } = parts;
+    const clusterId = parts.clusterId ?? entropy.bytes(ID_BYTES);
+    assert(clusterId.length === ID_BYTES, "a cluster id has 16 bytes");
     const nowMs = clock.wallMs();
     const barrierId = entropy.bytes(ID_BYTES);
-    const clusterId = entropy.bytes(ID_BYTES);
     const rootKey = entropy.bytes(KEY_BYTES);
     const keyring = createKeyring({ barrierId, clusterCa, nowMs, entropy });
     const keyringRecord = wrapKeyring(createKeyWrap({ entropy }), rootKey, keyring);

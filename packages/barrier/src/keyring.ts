@@ -10,7 +10,7 @@ export const ID_BYTES = 16;
 const FORMAT = 1;
 
 /** Encrypts rows. Rows name the term of their key in clear. */
-export interface DataKey {
+interface DataKey {
   /** From 1 on, ascending. */
   readonly term: number;
   readonly installedMs: number;
@@ -18,7 +18,7 @@ export interface DataKey {
 }
 
 /** Authenticates commands, checkpoints and snapshots. */
-export interface MacKey {
+interface MacKey {
   /** From 1 on, ascending. */
   readonly id: number;
   readonly key: Uint8Array;

@@ -102,7 +102,7 @@ export function isDirectoryHash(firstByte: number): boolean {
 }
 
 /** The bytes with which all keys of a mount begin. */
-export function scopeKey({ namespaceId, mountId }: Scope): Uint8Array {
+function scopeKey({ namespaceId, mountId }: Scope): Uint8Array {
   assert(namespaceId.length === NAMESPACE_ID_BYTES, "a namespace id has 4 bytes");
   assert(mountId.length === MOUNT_ID_BYTES, "a mount's uuid has 16 bytes");
   return makeKey(KEY_KIND.barrier, namespaceId, mountId);

@@ -1,4 +1,5 @@
 import { SeededRandom } from "@strongroom/runtime/testing";
+import { SEAL_RECORD_KEY } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
 import { InvalidShareError, SealConfigError, SealRecordError, UnsealFailedError } from "./errors.ts";
 import { decodeSealRecord, encodeSealRecord } from "./seal-record.ts";
@@ -18,6 +19,11 @@ async function newSeal(shares: number, threshold: number) {
 }
 
 describe("createShamirSeal", () => {
+  it("gives the put of its record, in a clear row", async () => {
+    const seal = await createShamirSeal({ shares: 1, threshold: 1, barrierId, generation: 1, rootKey }, parts);
+    expect(seal.mutation).toEqual({ kind: "put", key: SEAL_RECORD_KEY, term: 0, value: seal.record });
+  });
+
   it.each([
     [1, 1],
     [2, 2],

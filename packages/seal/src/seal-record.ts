@@ -9,7 +9,7 @@ import { SealRecordError } from "./errors.ts";
 import { PUBLIC_KEY_BYTES } from "./raw-keys.ts";
 import { checkSealConfig, type SealConfig } from "./shamir.ts";
 
-export const SEAL_RECORD_VERSION = 1;
+const SEAL_RECORD_VERSION = 1;
 const BARRIER_ID_BYTES = 16;
 const CHECK_BYTES = 32;
 /** Codes on disk; kinds of seals to come take the next. */

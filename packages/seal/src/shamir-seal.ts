@@ -1,5 +1,6 @@
 /** The Shamir seal: a fresh unseal key wraps the root key, and is itself known to nobody but as shares. */
 import { type Entropy, SecretBytes } from "@strongroom/runtime";
+import { type Mutation, SEAL_RECORD_KEY } from "@strongroom/storage";
 import { UnsealFailedError } from "./errors.ts";
 import { encodeSealHeader, encodeSealRecord, type KeyWrap, type SealHeader, type SealRecord } from "./seal-record.ts";
 import { checkSealConfig, combineShares, type SealConfig, splitKey, UNSEAL_KEY_BYTES } from "./shamir.ts";
@@ -8,6 +9,8 @@ import { shareCommitment } from "./share-commitment.ts";
 export interface NewSeal {
   /** The bytes of the seal record's row. */
   readonly record: Uint8Array;
+  /** The put of it, in a clear row. At init it is guarded by the row's absence. */
+  readonly mutation: Mutation;
   /** For the custodians; the caller wipes them once they are handed out. */
   readonly shares: readonly SecretBytes[];
 }
@@ -26,14 +29,19 @@ export async function createShamirSeal(
   try {
     const shares = await splitKey(unsealKey, { shares: count, threshold });
     const record = sealRootKey({ barrierId, generation, shares, threshold, rootKey }, unsealKey, keyWrap);
-    return { record: encodeSealRecord(record), shares: shares.map((share) => new SecretBytes(share)) };
+    const bytes = encodeSealRecord(record);
+    return {
+      record: bytes,
+      mutation: { kind: "put", key: SEAL_RECORD_KEY, term: 0, value: bytes },
+      shares: shares.map((share) => new SecretBytes(share)),
+    };
   } finally {
     unsealKey.fill(0);
   }
 }
 
 /** The record of a seal whose unseal key and shares are given. */
-export function sealRootKey(
+function sealRootKey(
   seal: {
     barrierId: Uint8Array;
     generation: number;

@@ -35,7 +35,7 @@ export function checkSealConfig({ shares, threshold }: SealConfig): void {
 }
 
 /** Bytes of one share. */
-export function shareBytes({ shares }: SealConfig): number {
+function shareBytes({ shares }: SealConfig): number {
   return shares === 1 ? UNSEAL_KEY_BYTES : UNSEAL_KEY_BYTES + 1;
 }
 

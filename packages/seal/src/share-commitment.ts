@@ -10,7 +10,7 @@ import { encodeFields, u32Bytes } from "./fields.ts";
 import { privateKeyFromRaw, publicKeyFromRaw, rawPublicKey } from "./raw-keys.ts";
 
 const INFO = utf8("strongroom share commitment v1");
-export const SIGNATURE_BYTES = 64;
+const SIGNATURE_BYTES = 64;
 
 /** What a share belongs to: the same share under another generation or barrier has another commitment. */
 export interface ShareScope {

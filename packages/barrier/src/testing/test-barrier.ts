@@ -24,6 +24,7 @@ export function openTestBarrier(seed = 1, options: BarrierOptions = {}): TestBar
     entropy,
     clock: new VirtualTime(),
     clusterCa: { privateKeyPkcs8: Uint8Array.of(1, 2, 3), certificateDer: Uint8Array.of(4, 5, 6, 7) },
+    clusterId: entropy.bytes(16),
     clusterName: "test",
   });
   const keys = SharedKeys.create();
