@@ -23,7 +23,7 @@ export interface MountConfig {
 
 export interface RequestContext {
   readonly storage: LogicalStorage;
-  /** The log's time, alike on every rerun of one attempt: never a node's own clock. Milliseconds since 1970. */
+  /** The log's time, never a node's own clock: milliseconds since 1970, perhaps with a fraction, one value a run. */
   readonly nowMs: number;
   readonly mount: MountInfo;
   readonly entropy: Entropy;

@@ -1,5 +1,9 @@
-/** `ms` since 1970 as Go's RFC3339Nano in UTC: no zeros at the fraction's end, no fraction when there is none. */
+/**
+ * `ms` since 1970 as Go's RFC3339Nano in UTC: no zeros at the fraction's end, no fraction when there is none. Parts of a
+ * millisecond are cut off.
+ */
 export function formatTimestamp(ms: number): string {
-  const text = new Date(ms).toISOString();
-  return ms % 10 === 0 ? text.replace(/\.?0*Z$/, "Z") : text;
+  const whole = Math.floor(ms);
+  const text = new Date(whole).toISOString();
+  return whole % 10 === 0 ? text.replace(/\.?0*Z$/, "Z") : text;
 }

@@ -31,6 +31,16 @@ describe("writing data", () => {
     expect(mount.storage.rows.size).toBe(0);
   });
 
+  it("tells the same times whether the log's time has a fraction or not", async () => {
+    const mount = new KvMount();
+    mount.nowMs += 500.9;
+    const written = await mount.data(...PUT_ONE);
+    expect(written).toMatchObject({ created_time: "2030-01-01T12:00:00.5Z" });
+    expect(await mount.data("GET data/foo")).toMatchObject({ metadata: written });
+    await mount.ask("DELETE data/foo");
+    expect(await mount.ask("GET data/foo")).toMatchObject({ status: 404 });
+  });
+
   it("refuses a version that no row could hold, with 413", async () => {
     const mount = new KvMount();
     expect(await mount.ask("POST data/foo", { data: { a: "x".repeat(1_032_192) } })).toMatchObject({ status: 413 });

@@ -82,7 +82,7 @@ function writeRecord(records: Uint8Array, at: number, metadata: VersionMetadata)
   records[at + 12] = metadata.destroyed ? DESTROYED : 0;
 }
 
-/** In place: a `ByteWriter` would make a buffer for each record. */
+/** In place: a `ByteWriter` would make a buffer for each record. A fraction is cut off, as by the writer. */
 function writeU48(bytes: Uint8Array, at: number, value: number): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, 6);
   view.setUint16(0, Math.floor(value / U32));
