@@ -9,7 +9,6 @@ import type { CommandDraft, Guard, Verdict, WaitOptions } from "@strongroom/stor
 import type { ClusterClient } from "../port/cluster-client.ts";
 import type { ClusterMember, ClusterStatus } from "../port/cluster-status.ts";
 import type { WorkerStore } from "../port/worker-store.ts";
-import { membershipMutation } from "../state/membership-change.ts";
 import {
   decodeNodeRecord,
   encodeNodeRecord,
@@ -17,6 +16,7 @@ import {
   nodeKey,
   removedNodeKey,
 } from "../replica/node-record.ts";
+import { membershipMutation } from "../state/membership-change.ts";
 
 /** The cluster will not make this change of membership. */
 export class MembershipError extends StrongroomError {

@@ -6,15 +6,22 @@
  * At most two snapshots are held: the newest usable one, and one that waits for its invalidations.
  */
 import { assert } from "@strongroom/runtime";
-import type { Table } from "@strongroom/storage";
-import { SharedSnapshot } from "./shared-snapshot.ts";
+import { type KeyRange, openSnapshotReader, type SnapshotReader, type Table } from "@strongroom/storage";
+import { REPLICA_STATE_KEY } from "../state/keys.ts";
+import { decodeAppliedIndex } from "../state/replica-state.ts";
 
 /** Reads the applied index out of a table's snapshot. */
 export type ReadAppliedIndex = (getSync: (key: Uint8Array) => Uint8Array | undefined) => number;
 
+/** Of a table that a replica keeps. */
+export const readAppliedIndex: ReadAppliedIndex = (getSync) => {
+  const row = getSync(REPLICA_STATE_KEY);
+  return row === undefined ? 0 : decodeAppliedIndex(row);
+};
+
 interface Waiter {
   readonly index: number;
-  readonly ready: (snapshot: SharedSnapshot) => void;
+  readonly ready: (snapshot: SnapshotReader) => void;
 }
 
 /** A table and how many snapshots of it are open; it closes after the last of them. */
@@ -27,17 +34,20 @@ class OpenTable {
     this.table = table;
   }
 
-  snapshot(readAppliedIndex: ReadAppliedIndex): SharedSnapshot {
+  snapshot(readAppliedIndex: ReadAppliedIndex): SnapshotReader {
     const snapshot = this.table.snapshot();
+    const appliedIndex = readAppliedIndex((key) => snapshot.getSync(key));
     this.#open++;
-    return new SharedSnapshot(
-      snapshot,
-      readAppliedIndex((key) => snapshot.getSync(key)),
-      () => {
+    const counted = {
+      getSync: (key: Uint8Array) => snapshot.getSync(key),
+      iterator: (range: KeyRange) => snapshot.iterator(range),
+      close: () => {
+        snapshot.close();
         this.#open--;
         if (this.#open === 0) this.#onDrained?.();
       },
-    );
+    };
+    return openSnapshotReader(counted, appliedIndex);
   }
 
   /** Resolves when nobody reads it any more and it is closed. */
@@ -51,8 +61,8 @@ export class SnapshotShelf {
   readonly #readAppliedIndex: ReadAppliedIndex;
   #open: OpenTable;
   #delivered = 0;
-  #usable: SharedSnapshot;
-  #candidate: SharedSnapshot | undefined;
+  #usable: SnapshotReader;
+  #candidate: SnapshotReader | undefined;
   #waiters: Waiter[] = [];
 
   /** Nothing is cached yet, so the first snapshot is usable as it is. */
@@ -67,14 +77,14 @@ export class SnapshotShelf {
   }
 
   /** The newest usable snapshot, with a reference for the caller. */
-  take(): SharedSnapshot {
+  take(): SnapshotReader {
     this.#refresh();
     this.#usable.retain();
     return this.#usable;
   }
 
   /** Calls `ready` with a snapshot at or above `index`, and a reference to it, at once or when there is one. Returns a cancellation. */
-  whenAt(index: number, ready: (snapshot: SharedSnapshot) => void): () => void {
+  whenAt(index: number, ready: (snapshot: SnapshotReader) => void): () => void {
     const waiter = { index, ready };
     this.#waiters.push(waiter);
     this.#serve();
@@ -136,7 +146,7 @@ export class SnapshotShelf {
     this.#candidate = undefined;
   }
 
-  #first(): SharedSnapshot {
+  #first(): SnapshotReader {
     const first = this.#open.snapshot(this.#readAppliedIndex);
     this.#delivered = Math.max(this.#delivered, first.appliedIndex);
     return first;

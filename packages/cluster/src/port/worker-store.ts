@@ -26,7 +26,7 @@ import { unpackKeys } from "../replica/packed.ts";
 import { REGISTRATION_SEQUENCE, registrationMutation } from "../state/registration.ts";
 import type { NotCommittedReason, ReplicaToWorker } from "./messages.ts";
 import { OpenCommits } from "./open-commits.ts";
-import { type ReadAppliedIndex, SnapshotShelf } from "./snapshot-shelf.ts";
+import { readAppliedIndex, SnapshotShelf } from "./snapshot-shelf.ts";
 import type { WorkerPort } from "./worker-port.ts";
 
 export interface WorkerStoreParts {
@@ -37,7 +37,6 @@ export interface WorkerStoreParts {
   readonly logger: Logger;
   /** Opens the table of a generation in this thread. */
   readonly openTable: (generation: string) => Promise<Table>;
-  readonly readAppliedIndex: ReadAppliedIndex;
   /** The state could not be opened after a snapshot was installed: this worker can serve nothing more. */
   readonly onFatal: (error: Error) => void;
 }
@@ -87,7 +86,7 @@ export class WorkerStore implements ReplicatedStore {
     this.clock = parts.clock;
     this.timers = parts.timers;
     this.#attached = attached;
-    this.#shelf = new SnapshotShelf(table, parts.readAppliedIndex);
+    this.#shelf = new SnapshotShelf(table, readAppliedIndex);
   }
 
   /** Waits for the replica's greeting and opens the table that it names. */

@@ -10,7 +10,7 @@ import { successor } from "./succession.ts";
 
 export interface ControlParts {
   readonly id: NodeId;
-  readonly clusterId: string | undefined;
+  readonly clusterId: () => string | undefined;
   readonly raft: RawNode;
   readonly peers: PeerBook;
   readonly gate: AuthenticatorGate;
@@ -52,7 +52,8 @@ export class Control {
   }
 
   status(view: ControlView): ClusterStatus {
-    const { id, clusterId, raft, peers, gate } = this.#parts;
+    const { id, raft, peers, gate } = this.#parts;
+    const clusterId = this.#parts.clusterId();
     const status = raft.status();
     return {
       nodeId: id,

@@ -37,7 +37,8 @@ export const DEFAULT_FLUSH_EVERY_BYTES: number = 64 * 1024 * 1024;
 
 export interface ReplicaOptions {
   readonly id: NodeId;
-  readonly clusterId?: string;
+  /** Undefined until the cluster is initialised. */
+  readonly clusterId: () => string | undefined;
   /** Where peers reach this node: `host:port`. */
   readonly clusterAddress: string;
   readonly timings: ReplicaTimings;

@@ -213,6 +213,11 @@ export class Replica {
     return this.#control.status(this.#view());
   }
 
+  /** A leader asks its most advanced follower to take over, as before it stops. False if it leads nobody. */
+  handOver(): boolean {
+    return this.#control.answer({ type: "transfer-leadership", to: 0 }, this.#view()).ok;
+  }
+
   /** The configuration and index that the table holds. */
   get writtenState(): SnapshotMetadata {
     return this.#written;
@@ -238,7 +243,9 @@ export class Replica {
       default:
         // Proposals come as commands to be checked, snapshots as streams, and local messages from nobody else.
         if (message.type === "MsgProp" || message.type === "MsgSnap" || message.type === "MsgForgetLeader") return;
-        if (message.from !== from || isLocalMessage(message.type)) return;
+        if (isLocalMessage(message.type)) return;
+        // A transfer that a follower passes on names the one who is to lead.
+        if (message.from !== from && message.type !== "MsgTransferLeader") return;
         this.#raft.step(message);
     }
   }

@@ -1,0 +1,444 @@
+/**
+ * The replica in the real world: it joins the step machine with the WAL, the table, the network, the clock and the
+ * workers' channels. Everything that comes is an event for the next turn, and a turn runs when all input that has arrived
+ * was read (`timers.immediate`), the tick too: a heartbeat that waits in a socket must be heard before time counts against
+ * its sender. Any failure that could leave the replica wrong ends it, through `onFatal`, for good.
+ */
+import type { Readable } from "node:stream";
+import type { NodeId, Term } from "@strongroom/raft";
+import {
+  asError,
+  assert,
+  type Cancel,
+  type Clock,
+  type Logger,
+  type Random,
+  type Timers,
+  utf8,
+} from "@strongroom/runtime";
+import type { Table } from "@strongroom/storage";
+import type { CommandAuthenticator } from "../authenticator.ts";
+import type { ClusterStatus } from "../port/cluster-status.ts";
+import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
+import type { ReplicaChannel } from "../port/worker-port.ts";
+import { SnapshotSink } from "../snapshot/sink.ts";
+import { SnapshotSource } from "../snapshot/source.ts";
+import type { ReceivedSnapshot, SnapshotSigner } from "../snapshot/types.ts";
+import type { GenerationStore } from "../state/generation-store.ts";
+import { INITIAL_GENERATION } from "../state/generation-store.ts";
+import { StateMachine } from "../state/state-machine.ts";
+import type { PeerTransport } from "../transport/transport.ts";
+import type { WalContents, WalEvents, WalHandle } from "../wal/types.ts";
+import { AuthenticatorGate } from "./authenticator-gate.ts";
+import { ControlPlane } from "./control-plane.ts";
+import type { Effect } from "./effects.ts";
+import type { IncarnationSource } from "./incarnations.ts";
+import type { Instant } from "./log-clock.ts";
+import type { ReplicaOptions } from "./options.ts";
+import { logStart, readRemoved } from "./recovered.ts";
+import { Replica } from "./replica.ts";
+import { receiveSnapshot, sendSnapshot } from "./snapshot-transfer.ts";
+
+export interface ReplicaShellOptions extends ReplicaOptions {
+  readonly tickMs: number;
+}
+
+export interface ReplicaShellParts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly wal: WalContents;
+  readonly openWal: (wal: WalContents, events: WalEvents) => WalHandle;
+  readonly generations: GenerationStore;
+  /** Not yet listening. */
+  readonly transport: PeerTransport;
+  readonly authenticator: CommandAuthenticator;
+  /** Signs and verifies what snapshots' trailers say. Asked only while this node is open. */
+  readonly snapshotSigner?: SnapshotSigner;
+  readonly snapshotAuthenticator: CommandAuthenticator;
+  readonly incarnations: IncarnationSource;
+  /** The process is to end. Called once. */
+  readonly onFatal: (error: Error) => void;
+}
+
+interface Worker {
+  readonly channel: ReplicaChannel;
+  /** The generation that it has open. */
+  generation: string;
+}
+
+/** A generation that was received and waits to be switched in or discarded. */
+interface Standby {
+  readonly generation: string;
+  readonly table: Table;
+}
+
+const STALL_TICKS = 4;
+const HAND_OVER_POLL_MS = 10;
+
+export class ReplicaShell {
+  readonly #options: ReplicaShellOptions;
+  readonly #parts: ReplicaShellParts;
+  readonly #replica: Replica;
+  readonly #gate: AuthenticatorGate;
+  readonly #wal: WalHandle;
+  readonly #control: ControlPlane;
+  readonly #workers = new Map<number, Worker>();
+  #generation: string;
+  #table: Table;
+  #standby: Standby | undefined;
+  /** The generation before this one, until nobody has it open and it is removed. */
+  #retired: Table | undefined;
+  #retiring = false;
+  #receiving = false;
+  #nextWorker = 1;
+  #scheduled = false;
+  #stopTicks: Cancel = () => {};
+  #lastTickMs: number;
+  /** Table writes and flushes under way, so that closing can wait for them. */
+  #underWay = 0;
+  #onQuiet: (() => void) | undefined;
+  #ended = false;
+
+  private constructor(
+    options: ReplicaShellOptions,
+    parts: ReplicaShellParts,
+    open: { readonly table: Table; readonly generation: string; readonly removed: readonly NodeId[] },
+  ) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#table = open.table;
+    this.#generation = open.generation;
+    this.#gate = new AuthenticatorGate(parts.authenticator);
+    const now = this.#now();
+    this.#lastTickMs = now.monotonicMs;
+    const state = StateMachine.open(open.table, { authenticator: this.#gate });
+    const log = logStart(parts.wal, state);
+    const { random } = parts;
+    const { generation, removed } = open;
+    this.#replica = new Replica(options, { log, state, generation, removed, gate: this.#gate, random }, now);
+    this.#wal = parts.openWal(parts.wal, {
+      onSynced: (token) => this.#event(() => this.#replica.synced(token)),
+      onFatal: (error) => this.#fatal(error),
+    });
+    this.#control = new ControlPlane(parts.transport, (worker, message) => this.#post(worker, [message]));
+  }
+
+  /** Opens the state that the log names, and joins in. */
+  static async open(options: ReplicaShellOptions, parts: ReplicaShellParts): Promise<ReplicaShell> {
+    const generation = parts.wal.installed?.generation ?? INITIAL_GENERATION;
+    await parts.generations.retainOnly(generation);
+    const table = await parts.generations.open(generation);
+    const shell = new ReplicaShell(options, parts, { table, generation, removed: await readRemoved(table) });
+    shell.#start();
+    return shell;
+  }
+
+  /** A worker has come. It hears `attached` first of all. */
+  async attach(channel: ReplicaChannel): Promise<void> {
+    const incarnation = await this.#parts.incarnations.next();
+    if (this.#ended) return channel.close();
+    const worker = this.#nextWorker++;
+    this.#workers.set(worker, { channel, generation: this.#generation });
+    this.#event(() => this.#replica.attachWorker(worker, incarnation));
+    channel.onMessage((messages) => this.#fromWorker(worker, messages));
+    channel.onClose(() => this.#detach(worker));
+  }
+
+  status(): ClusterStatus {
+    return this.#replica.status();
+  }
+
+  /** Before a planned stop: hands leadership over if this node leads, and waits for it, not longer than `timeoutMs`. */
+  async handOver(timeoutMs: number): Promise<void> {
+    if (this.status().state !== "leader" || !this.#replica.handOver()) return;
+    this.#event(() => {});
+    const deadlineMs = this.#parts.clock.monotonicMs() + timeoutMs;
+    while (this.status().state === "leader" && this.#parts.clock.monotonicMs() < deadlineMs)
+      await new Promise<void>((resolve) => this.#parts.timers.after(HAND_OVER_POLL_MS, resolve));
+  }
+
+  /** Ends everything; what was appended is durable when it resolves. Idempotent. */
+  async close(): Promise<void> {
+    const wasRunning = !this.#ended;
+    this.#end();
+    if (!wasRunning) return;
+    await this.#parts.transport.close();
+    await this.#wal.close();
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onQuiet = resolve));
+    await this.#table.close();
+    await this.#standby?.table.close();
+    await this.#retired?.close();
+  }
+
+  #start(): void {
+    const { transport, timers } = this.#parts;
+    transport.listen({
+      onMessages: (from, senderWallMs, messages) =>
+        this.#event(() => this.#replica.receive(from, senderWallMs, messages)),
+      onPeerUp: (id) => this.#event(() => this.#replica.peerUp(id)),
+      onPeerDown: (id) => this.#event(() => this.#replica.peerDown(id)),
+      onSnapshotStream: (from, stream) => void this.#receiveSnapshot(from, stream),
+    });
+    this.#stopTicks = timers.every(this.#options.tickMs, () => this.#tick());
+    this.#event(() => {});
+  }
+
+  #now(): Instant {
+    const { clock } = this.#parts;
+    return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+  }
+
+  #tick(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const gapMs = Math.round(nowMs - this.#lastTickMs);
+    this.#lastTickMs = nowMs;
+    if (gapMs > STALL_TICKS * this.#options.tickMs)
+      this.#parts.logger.warn("the replica's thread stood still; if this is frequent, the machine is overloaded", {
+        gapMs,
+      });
+    this.#event(() => this.#replica.tick());
+  }
+
+  /** Tells the replica something, and lets a turn follow. */
+  #event(tell: () => void): void {
+    if (this.#ended) return;
+    tell();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#parts.timers.immediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#ended) return;
+    try {
+      for (const effect of this.#replica.turn(this.#now())) this.#perform(effect);
+    } catch (thrown) {
+      this.#fatal(asError(thrown));
+    }
+  }
+
+  #perform(effect: Effect): void {
+    const { transport, logger } = this.#parts;
+    switch (effect.type) {
+      case "send":
+        if (!transport.send(effect.to, effect.messages)) this.#event(() => this.#replica.peerUnreachable(effect.to));
+        return;
+      case "append":
+        this.#wal.append(effect.group);
+        return;
+      case "cut":
+        this.#wal.cut(effect.below);
+        return;
+      case "write":
+        this.#work(this.#table.write(effect.ops), () => this.#replica.written(effect.token));
+        return;
+      case "flush":
+        this.#work(this.#table.flush(), () => this.#replica.flushed());
+        return;
+      case "post":
+        this.#post(effect.worker, effect.messages);
+        return;
+      case "send-snapshot":
+        void this.#sendSnapshot(effect.to, effect.term);
+        return;
+      case "switch-generation":
+        this.#switchGeneration(effect.generation);
+        return;
+      case "discard-generation":
+        void this.#discardStandby(effect.generation);
+        return;
+      case "set-peers":
+        transport.setPeers(effect.peers);
+        transport.setRemoved(effect.removed);
+        return;
+      case "disconnect":
+        transport.disconnect(effect.peer);
+        return;
+      case "log":
+        logger[effect.level](effect.text, effect.fields);
+        return;
+    }
+  }
+
+  #work(promise: Promise<void>, done: () => void): void {
+    this.#underWay++;
+    promise.then(
+      () => {
+        this.#event(done);
+        this.#workDone();
+      },
+      (error: unknown) => {
+        this.#fatal(asError(error));
+        this.#workDone();
+      },
+    );
+  }
+
+  #workDone(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) this.#onQuiet?.();
+  }
+
+  // Workers
+
+  #post(worker: number, messages: readonly ReplicaToWorker[]): void {
+    this.#workers.get(worker)?.channel.post(messages);
+  }
+
+  #fromWorker(worker: number, messages: readonly WorkerToReplica[]): void {
+    for (const message of messages) {
+      if (message.type === "call") this.#control.call(worker, message);
+      else if (message.type === "serve") this.#control.serve(worker, message.method);
+      else if (message.type === "served") this.#control.served(message.id, message.outcome);
+      else if (message.type === "generation-opened") this.#generationOpened(worker, message.generation);
+    }
+    this.#event(() => this.#replica.fromWorker(worker, messages));
+  }
+
+  #detach(worker: number): void {
+    if (!this.#workers.delete(worker)) return;
+    this.#control.detach(worker);
+    this.#event(() => this.#replica.detachWorker(worker));
+    void this.#retireOld();
+  }
+
+  // Snapshots and generations
+
+  async #sendSnapshot(to: NodeId, term: number): Promise<void> {
+    const stream = this.#parts.transport.openSnapshotStream(to);
+    let ok = false;
+    try {
+      await sendSnapshot(this.#snapshotSource().stream(), term, stream);
+      ok = true;
+    } catch (error) {
+      this.#parts.logger.warn("a snapshot could not be sent; it will be tried again", { to, error: asError(error) });
+    }
+    this.#event(() => this.#replica.snapshotSent(to, ok));
+  }
+
+  async #receiveSnapshot(from: NodeId, stream: Readable): Promise<void> {
+    // One at a time: a second sender is a newer leader, which tries again.
+    if (this.#receiving || this.#standby !== undefined || this.#retired !== undefined || this.#ended) {
+      stream.destroy();
+      return;
+    }
+    this.#receiving = true;
+    try {
+      const { term, content } = await receiveSnapshot(stream);
+      await this.#takeSnapshot(from, term, await this.#buildGeneration(content));
+    } catch (error) {
+      stream.destroy();
+      this.#parts.logger.warn("a snapshot was refused; its sender will try again", { from, error: asError(error) });
+    } finally {
+      this.#receiving = false;
+    }
+  }
+
+  #snapshotSource(): SnapshotSource {
+    const { snapshotSigner } = this.#parts;
+    const signer = this.#gate.isOpen ? snapshotSigner : undefined;
+    return new SnapshotSource(this.#table.snapshot(), {
+      clusterId: utf8(this.#options.clusterId() ?? ""),
+      nodeId: this.#options.id,
+      ...(signer === undefined ? {} : { signer }),
+    });
+  }
+
+  async #buildGeneration(content: AsyncIterable<Uint8Array>): Promise<ReceivedSnapshot> {
+    const { generations, snapshotAuthenticator } = this.#parts;
+    const authenticator: CommandAuthenticator = {
+      verify: (...args) => (this.#gate.isOpen ? snapshotAuthenticator.verify(...args) : "sealed"),
+    };
+    const clusterId = utf8(this.#options.clusterId() ?? "");
+    const sink = new SnapshotSink({ clusterId }, { generations, authenticator });
+    try {
+      for await (const chunk of content) await sink.write(chunk);
+      return await sink.finish();
+    } catch (error) {
+      await sink.abort();
+      throw error;
+    }
+  }
+
+  async #takeSnapshot(from: NodeId, term: Term, received: ReceivedSnapshot): Promise<void> {
+    const { generations, logger } = this.#parts;
+    // An open node believes only what an open node signed; a sealed one cannot tell, and is checked when it is opened.
+    if (this.#gate.isOpen && received.authenticity !== "ok") {
+      logger.warn("a snapshot that bears no signature of this cluster was refused", { from });
+      await generations.retainOnly(this.#generation);
+      return;
+    }
+    const { generation, header } = received;
+    const table = await generations.open(generation);
+    const removed = await readRemoved(table);
+    const state = StateMachine.open(table, { authenticator: this.#gate });
+    assert(state.appliedIndex === header.metadata.index, "a snapshot's header tells its index");
+    if (this.#ended) return table.close();
+    this.#standby = { generation, table };
+    this.#event(() =>
+      this.#replica.snapshotReceived({ from, term, metadata: header.metadata, generation, state, removed }),
+    );
+  }
+
+  #switchGeneration(generation: string): void {
+    const standby = this.#standby;
+    assert(standby?.generation === generation, "what is switched in has been received");
+    this.#standby = undefined;
+    this.#retired = this.#table;
+    this.#table = standby.table;
+    this.#generation = generation;
+    void this.#retireOld();
+  }
+
+  #generationOpened(worker: number, generation: string): void {
+    const known = this.#workers.get(worker);
+    if (known !== undefined) known.generation = generation;
+    void this.#retireOld();
+  }
+
+  /** Closes and removes the old generation once no worker has it open: who opened it first closes it last. */
+  async #retireOld(): Promise<void> {
+    const old = this.#retired;
+    if (old === undefined || this.#retiring) return;
+    if ([...this.#workers.values()].some((worker) => worker.generation !== this.#generation)) return;
+    this.#retiring = true;
+    try {
+      await old.close();
+      await this.#parts.generations.retainOnly(this.#generation);
+    } catch (error) {
+      this.#fatal(asError(error));
+    }
+    this.#retired = undefined;
+    this.#retiring = false;
+  }
+
+  async #discardStandby(generation: string): Promise<void> {
+    const standby = this.#standby;
+    assert(standby?.generation === generation, "what is discarded has been received");
+    try {
+      await standby.table.close();
+      await this.#parts.generations.retainOnly(this.#generation);
+    } catch (error) {
+      this.#parts.logger.warn("a generation of no use could not be removed", { generation, error: asError(error) });
+    }
+    this.#standby = undefined;
+  }
+
+  #fatal(error: Error): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#parts.logger.error("this replica stops, since going on could be wrong", { error });
+    this.#parts.onFatal(error);
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stopTicks();
+    for (const { channel } of this.#workers.values()) channel.close();
+    this.#workers.clear();
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * Whole nodes within one process, for tests: real replicas, WALs, state machines and stores, on disks in memory that forget
+ * what was not synced, and on a network in memory that can be cut.
+ */
+import { createHmac } from "node:crypto";
+import { type NodeId, toNodeId } from "@strongroom/raft";
+import { type Clock, type Logger, type Random, silentLogger, type Timers } from "@strongroom/runtime";
+import { nodeClock, nodeRandom, nodeTimers } from "@strongroom/runtime/node";
+import type { Authenticity, CommandAuthenticator, CommandSigner } from "../authenticator.ts";
+import { MembershipManager } from "../membership/manager.ts";
+import { localChannelPair } from "../port/channel.ts";
+import { ClusterClient } from "../port/cluster-client.ts";
+import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
+import { WorkerPort } from "../port/worker-port.ts";
+import { WorkerStore } from "../port/worker-store.ts";
+import { MemoryIncarnations } from "../replica/incarnations.ts";
+import type { LogTailLimits } from "../replica/log-tail.ts";
+import { DEFAULT_FLUSH_EVERY_BYTES, DEFAULT_TAIL_LIMITS, DEFAULT_TIMINGS } from "../replica/options.ts";
+import { bootstrapTable } from "../replica/recovered.ts";
+import { ReplicaShell, type ReplicaShellOptions } from "../replica/shell.ts";
+import { INITIAL_GENERATION } from "../state/generation-store.ts";
+import { MemoryGenerations } from "../state/memory-generations.ts";
+import { MemoryNetwork } from "../transport/memory-peer-transport.ts";
+import { openInlineWal } from "../wal/inline-wal.ts";
+import { MemoryWalDisk } from "../wal/memory-wal-disk.ts";
+import { createWal, recoverWal } from "../wal/recovery.ts";
+
+/** One key that every open node knows. */
+export class TestKeys implements CommandSigner, CommandAuthenticator {
+  readonly keyId = 1;
+
+  sign(message: Uint8Array): { readonly keyId: number; readonly mac: Uint8Array } {
+    return { keyId: this.keyId, mac: Uint8Array.from(createHmac("sha256", "test").update(message).digest()) };
+  }
+
+  verify(keyId: number, message: Uint8Array, mac: Uint8Array): Authenticity {
+    if (keyId !== this.keyId) return "unknown-key";
+    return Buffer.from(this.sign(message).mac).equals(mac) ? "ok" : "bad";
+  }
+}
+
+export interface TestWorld {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface TestNodeOptions {
+  readonly tailLimits?: LogTailLimits;
+  readonly sealed?: boolean;
+}
+
+/** What survives a node's process. */
+interface Machine {
+  readonly disk: MemoryWalDisk;
+  readonly generations: MemoryGenerations;
+  readonly incarnations: MemoryIncarnations;
+}
+
+export class TestNode {
+  readonly id: NodeId;
+  readonly shell: ReplicaShell;
+  readonly store: WorkerStore;
+  readonly client: ClusterClient;
+  readonly manager: MembershipManager;
+  readonly fatal: Error[];
+
+  constructor(parts: {
+    readonly id: NodeId;
+    readonly shell: ReplicaShell;
+    readonly store: WorkerStore;
+    readonly client: ClusterClient;
+    readonly fatal: Error[];
+  }) {
+    this.id = parts.id;
+    this.shell = parts.shell;
+    this.store = parts.store;
+    this.client = parts.client;
+    this.fatal = parts.fatal;
+    this.manager = new MembershipManager({ store: parts.store, client: parts.client });
+  }
+}
+
+export class TestCluster {
+  readonly world: TestWorld;
+  readonly network: MemoryNetwork;
+  readonly keys: TestKeys = new TestKeys();
+  readonly #machines = new Map<number, Machine>();
+  readonly #nodes = new Map<number, TestNode>();
+
+  constructor(world: Partial<TestWorld> = {}) {
+    this.world = { clock: nodeClock, timers: nodeTimers, random: nodeRandom, logger: silentLogger, ...world };
+    this.network = new MemoryNetwork({}, this.world);
+  }
+
+  node(id: number): TestNode {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new Error(`node ${id} does not run`);
+    return node;
+  }
+
+  get nodes(): readonly TestNode[] {
+    return [...this.#nodes.values()];
+  }
+
+  /** Starts node `id`, on what its disk holds; `bootstrap` makes it the first of the cluster if that is nothing. */
+  async start(id: number, options: TestNodeOptions & { readonly bootstrap?: boolean } = {}): Promise<TestNode> {
+    const { clock, timers, random, logger } = this.world;
+    const nodeId = toNodeId(id);
+    const machine = this.#machine(id);
+    const identity = { nodeId, clusterId: new Uint8Array(0) };
+    let wal = recoverWal(machine.disk);
+    if (wal.status === "empty") {
+      const first = await machine.generations.open(INITIAL_GENERATION);
+      const installed = options.bootstrap === true ? { installed: await bootstrapTable(first, nodeId) } : {};
+      wal = createWal(machine.disk, identity, { ...installed, segmentBytes: 256 * 1024 });
+      await first.close();
+    }
+    if (wal.status !== "ok") throw new Error(wal.status);
+    const fatal: Error[] = [];
+    const shell = await ReplicaShell.open(this.#options(nodeId, options), {
+      clock,
+      timers,
+      random,
+      logger,
+      wal,
+      openWal: (contents, events) =>
+        openInlineWal(contents, { schedule: (turn) => timers.immediate(turn) }, { disk: machine.disk, events }),
+      generations: machine.generations,
+      transport: this.network.connect(nodeId),
+      authenticator: this.keys,
+      snapshotAuthenticator: this.keys,
+      snapshotSigner: this.keys,
+      incarnations: machine.incarnations,
+      onFatal: (error) => fatal.push(error),
+    });
+    const worker = await this.attach(shell, machine, fatal);
+    const node = new TestNode({ id: nodeId, shell, fatal, ...worker });
+    if (options.sealed !== true) await node.client.keysPublished(Number.MAX_SAFE_INTEGER);
+    this.#nodes.set(id, node);
+    return node;
+  }
+
+  /** Another worker of a running node. */
+  async worker(id: number): Promise<{ readonly store: WorkerStore; readonly client: ClusterClient }> {
+    const { shell, fatal } = this.node(id);
+    return this.attach(shell, this.#machine(id), fatal);
+  }
+
+  /** The first of a cluster of `count` nodes that are voters. */
+  async startVoters(count: number, options: TestNodeOptions = {}): Promise<void> {
+    await this.start(1, { ...options, bootstrap: true });
+    await this.leader();
+    for (let id = 2; id <= count; id++) {
+      await this.start(id, options);
+      await this.join(id);
+      await this.promote(id);
+    }
+  }
+
+  /** Adds node `id` as a learner. */
+  async join(id: number): Promise<void> {
+    const record = {
+      name: `node-${id}`,
+      clusterAddress: `memory:${id}`,
+      apiAddress: "",
+      grpcAddress: "",
+      identityPublicKey: Uint8Array.of(id),
+    };
+    const leader = await this.leader();
+    await leader.manager.addLearner(id, record, { guards: [], mutations: [] }, this.within(5_000));
+  }
+
+  async promote(id: number): Promise<void> {
+    const leader = await this.leader();
+    await this.until(async () => {
+      const status = await leader.client.status();
+      const member = status.members.find(({ nodeId }) => nodeId === id);
+      return (member?.match ?? 0) >= status.commitIndex;
+    });
+    await leader.manager.promote(id, this.within(5_000));
+  }
+
+  /** Ends the node's process. `powerLoss`: what its disk had not synced may be gone. */
+  async stop(id: number, options: { readonly powerLoss?: boolean } = {}): Promise<void> {
+    const node = this.node(id);
+    this.#nodes.delete(id);
+    await node.shell.close();
+    await node.store.close();
+    if (options.powerLoss === true) this.#machine(id).disk.crash(this.world.random);
+  }
+
+  /** The running node that leads, once there is one that others do not contradict. */
+  async leader(): Promise<TestNode> {
+    let found: TestNode | undefined;
+    await this.until(async () => {
+      const leading = this.nodes.filter((node) => node.shell.status().state === "leader");
+      found = leading.sort((a, b) => b.shell.status().term - a.shell.status().term)[0];
+      return found !== undefined;
+    });
+    return found as TestNode;
+  }
+
+  async until(holds: () => Promise<boolean> | boolean, timeoutMs = 10_000): Promise<void> {
+    const { clock, timers } = this.world;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    while (!(await holds())) {
+      for (const { fatal } of this.nodes) if (fatal[0] !== undefined) throw fatal[0];
+      if (clock.monotonicMs() > deadlineMs) throw new Error("it did not come to hold");
+      await new Promise<void>((resolve) => timers.after(5, resolve));
+    }
+  }
+
+  within(timeoutMs: number): { readonly deadlineMs: number } {
+    return { deadlineMs: this.world.clock.monotonicMs() + timeoutMs };
+  }
+
+  async close(): Promise<void> {
+    for (const id of [...this.#nodes.keys()]) await this.stop(id);
+  }
+
+  async attach(
+    shell: ReplicaShell,
+    machine: Machine,
+    fatal: Error[],
+  ): Promise<{ readonly store: WorkerStore; readonly client: ClusterClient }> {
+    const { clock, timers, logger } = this.world;
+    const [workerEnd, replicaEnd] = localChannelPair<readonly WorkerToReplica[], readonly ReplicaToWorker[]>(timers);
+    await shell.attach(replicaEnd);
+    const port = new WorkerPort(workerEnd, { timers });
+    const client = new ClusterClient({ port, clock, timers });
+    const store = await WorkerStore.open({
+      port,
+      signer: this.keys,
+      clock,
+      timers,
+      logger,
+      openTable: (generation) => machine.generations.open(generation),
+      onFatal: (error) => fatal.push(error),
+    });
+    return { store, client };
+  }
+
+  #machine(id: number): Machine {
+    const machine = this.#machines.get(id) ?? {
+      disk: new MemoryWalDisk(),
+      generations: new MemoryGenerations(),
+      incarnations: new MemoryIncarnations(),
+    };
+    this.#machines.set(id, machine);
+    return machine;
+  }
+
+  #options(id: NodeId, options: TestNodeOptions): ReplicaShellOptions {
+    return {
+      id,
+      clusterId: () => "test",
+      clusterAddress: `memory:${id}`,
+      timings: { ...DEFAULT_TIMINGS, resendMs: 200, readRetryMs: 100 },
+      tailLimits: options.tailLimits ?? DEFAULT_TAIL_LIMITS,
+      flushEveryBytes: DEFAULT_FLUSH_EVERY_BYTES,
+      seeds: [],
+      supportedVersion: 1,
+      tickMs: 5,
+    };
+  }
+}
