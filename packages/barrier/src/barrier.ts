@@ -65,9 +65,9 @@ export class Barrier {
   }
 
   /**
-   * A new barrier's ids, keys and records, from `entropy` alone: nothing is opened or stored. The cluster id is
-   * given by a caller whose CA certificate names it, else drawn. Rows that init itself has to seal are sealed by a `Barrier` opened over `SharedKeys` of
-   * its own with what this returns. The CA's key stays the caller's to wipe.
+   * A new barrier's ids, keys and records, from `entropy` alone: nothing is opened or stored. The cluster id is given by a
+   * caller whose CA certificate names it, else drawn. Rows that init itself has to seal are sealed by a `Barrier` opened
+   * over `SharedKeys` of its own with what this returns. The CA's key stays the caller's to wipe.
    */
   static initialize(parts: {
     readonly clusterId?: Uint8Array;

@@ -21,7 +21,7 @@ export type { KeyWrap, WrappedKey } from "./key-wrap.ts";
 export { createKeyWrap, KEY_CHECK_BYTES } from "./key-wrap.ts";
 export type { ClusterCa } from "./keyring.ts";
 export type { Scope } from "./names.ts";
-export { MOUNT_ID_BYTES, NAMESPACE_ID_BYTES } from "./names.ts";
+export { MOUNT_ID_BYTES, NAMESPACE_ID_BYTES, scopeKey } from "./names.ts";
 export { MAX_PATH_BYTES, MAX_SEGMENTS } from "./path.ts";
 export type { SealedRows } from "./sealed-rows.ts";
 export { accessorRowKey, tokenRowKey } from "./sealed-rows.ts";

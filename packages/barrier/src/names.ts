@@ -101,8 +101,8 @@ export function isDirectoryHash(firstByte: number): boolean {
   return firstByte >= 0x80;
 }
 
-/** The bytes with which all keys of a mount begin. */
-function scopeKey({ namespaceId, mountId }: Scope): Uint8Array {
+/** The bytes with which all keys of a mount begin: for sweeps, which need no names. */
+export function scopeKey({ namespaceId, mountId }: Scope): Uint8Array {
   assert(namespaceId.length === NAMESPACE_ID_BYTES, "a namespace id has 4 bytes");
   assert(mountId.length === MOUNT_ID_BYTES, "a mount's uuid has 16 bytes");
   return makeKey(KEY_KIND.barrier, namespaceId, mountId);
