@@ -135,10 +135,10 @@ export async function callPinned(
       remoteCode: "no_certificate",
     });
   const deadlineMs = context.clock.monotonicMs() + options.timeoutMs;
+  const target = await resolveTarget(to.address, context.lookup);
   const authority = await fetchAuthority(to, options, context);
   const checkServerIdentity = identityCheck((certificate) => void verifyNodeCertificate(certificate, authority));
   const secureContext = createSecureContext({ ca: authority.toString(), minVersion: "TLSv1.3" });
-  const target = await resolveTarget(to.address, context.lookup);
   const channel: ChannelCredentials = credentials.createFromSecureContext(secureContext, { checkServerIdentity });
   const client = new GrpcClient(target, channel, CHANNEL_OPTIONS);
   try {
@@ -215,12 +215,14 @@ function identityCheck(check: (certificate: X509Certificate) => void) {
 
 /** A grpc-js target without a name in it, so that it never resolves one. */
 async function resolveTarget(address: string, lookup: SerialLookup): Promise<string> {
-  const { host, port } = parseHostPort(address);
   try {
+    const { host, port } = parseHostPort(address);
     const resolved = await lookup.resolve(host);
     return `${resolved.family === 6 ? "ipv6" : "ipv4"}:${formatHostPort({ host: resolved.address, port })}`;
   } catch (cause) {
-    throw new PeerCallError("peer_unavailable", `the name of the node at ${address} cannot be resolved`, { cause });
+    throw new PeerCallError("peer_unavailable", `the address ${address} leads to no node: ${asError(cause).message}`, {
+      cause,
+    });
   }
 }
 

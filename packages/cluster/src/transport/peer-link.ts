@@ -7,7 +7,7 @@ import { connect, type TLSSocket } from "node:tls";
 import type { NodeId } from "@strongroom/raft";
 import type { Cancel, Clock, Logger, Random, Timers } from "@strongroom/runtime";
 import { asError } from "@strongroom/runtime";
-import { parseHostPort } from "./address.ts";
+import { type HostPort, parseHostPort } from "./address.ts";
 import { encodeHello, FRAME_VERSION, FrameError, FrameReader } from "./frame.ts";
 import type { SerialLookup } from "./lookup.ts";
 import type { PeerMessage } from "./message.ts";
@@ -75,8 +75,9 @@ export class PeerLink {
 
   #dial(): void {
     const { identity, lookup, timers, timing } = this.#context;
-    const { host, port } = parseHostPort(this.peer.address);
-    const socket = connect({ ...clientTlsOptions(identity, ALPN.peer), host, port, lookup: lookup.forSocket });
+    const endpoint = this.#endpoint();
+    if (endpoint === undefined) return;
+    const socket = connect({ ...clientTlsOptions(identity, ALPN.peer), ...endpoint, lookup: lookup.forSocket });
     this.#socket = socket;
     this.#cancelTimer = timers.after(timing.handshakeTimeoutMs, () =>
       socket.destroy(new FrameError("the handshake took too long")),
@@ -85,6 +86,16 @@ export class PeerLink {
     socket.once("secureConnect", () => this.#opened(socket));
     socket.on("error", (error) => this.#failed(asError(error)));
     socket.once("close", () => this.#ended(socket));
+  }
+
+  /** Undefined, with a line in the log, when the address is none: a later `setPeers` brings a better one. */
+  #endpoint(): HostPort | undefined {
+    try {
+      return parseHostPort(this.peer.address);
+    } catch (error) {
+      this.#failed(asError(error));
+      return undefined;
+    }
   }
 
   #opened(socket: TLSSocket): void {

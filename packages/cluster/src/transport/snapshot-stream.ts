@@ -26,8 +26,8 @@ export interface SnapshotStreamContext {
 
 const BUFFER_BYTES = 1024 * 1024;
 
-/** The stream that `PeerTransport.openSnapshotStream` describes. */
-export function openSnapshotStream(peer: Peer, context: SnapshotStreamContext): Writable {
+/** The stream that `PeerTransport.openSnapshotStream` describes; without a peer, one that fails. */
+export function openSnapshotStream(peer: Peer | undefined, context: SnapshotStreamContext): Writable {
   const { timers, stallMs } = context;
   let socket: TLSSocket | undefined;
   let cancelWatch: Cancel = () => {};
@@ -42,12 +42,21 @@ export function openSnapshotStream(peer: Peer, context: SnapshotStreamContext): 
   const stream = new Writable({
     highWaterMark: BUFFER_BYTES,
     construct(callback) {
+      if (peer === undefined) {
+        callback(unavailable(peer, ""));
+        return;
+      }
       let reason = "it closed the connection";
       let isOpen = false;
-      socket = dial(peer, context, () => {
-        isOpen = true;
-        callback();
-      });
+      try {
+        socket = dial(peer, context, () => {
+          isOpen = true;
+          callback();
+        });
+      } catch (error) {
+        callback(unavailable(peer, asError(error).message));
+        return;
+      }
       socket.on("error", (error) => {
         reason = asError(error).message;
       });
@@ -97,7 +106,8 @@ function dial(peer: Peer, context: SnapshotStreamContext, opened: () => void): T
   return socket;
 }
 
-function unavailable(peer: Peer, reason: string): PeerCallError {
+function unavailable(peer: Peer | undefined, reason: string): PeerCallError {
+  if (peer === undefined) return new PeerCallError("peer_unavailable", "a snapshot is sent to a known peer only");
   return new PeerCallError(
     "peer_unavailable",
     `the snapshot stream to node ${peer.id} at ${peer.address} broke: ${reason}`,

@@ -293,6 +293,28 @@ describe("calls", () => {
   });
 });
 
+describe("an address that is none", () => {
+  it("is an error of the call or the stream, and hurts no other peer", async () => {
+    const a = await nodes.start(nodes.identity(A));
+    const b = await nodes.start(nodes.identity(B));
+    a.transport.setPeers([
+      { id: B, address: b.transport.address },
+      { id: C, address: "https://nowhere" },
+    ]);
+    await eventually(() => expect(a.up).toEqual([B]));
+    expect(a.transport.send(C, [heartbeat(A, C, 1)])).toBe(false);
+    await expect(a.transport.call(C, "x", new Uint8Array(0), { timeoutMs: 50 })).rejects.toThrow(PeerCallError);
+    const nowhere = { address: "nowhere", caFingerprint: "00".repeat(32) };
+    await expect(a.transport.call(nowhere, JOIN_METHOD, new Uint8Array(0), { timeoutMs: 50 })).rejects.toThrow(
+      PeerCallError,
+    );
+    for (const id of [C, 9 as NodeId])
+      await expect(pipeline([utf8("x")], a.transport.openSnapshotStream(id))).rejects.toThrow(PeerCallError);
+    a.transport.setPeers([{ id: B, address: b.transport.address }]);
+    expect(a.transport.send(B, [heartbeat(A, B, 1)])).toBe(true);
+  });
+});
+
 describe("snapshot streams", () => {
   it("carry bytes to the named node, at the pace of its reading", async () => {
     const content = Buffer.alloc(3_000_000, 7);

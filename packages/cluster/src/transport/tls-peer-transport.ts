@@ -174,10 +174,9 @@ export class TlsPeerTransport implements PeerTransport {
   openSnapshotStream(to: NodeId): Writable {
     const { clock, timers } = this.#dependencies;
     const identity = this.#running?.identity;
-    const peer = this.#links.get(to)?.peer;
-    assert(identity !== undefined && peer !== undefined, "a snapshot is sent to a peer");
+    assert(identity !== undefined, "a transport that was not started has no peers");
     const { handshakeTimeoutMs } = this.#timing;
-    return openSnapshotStream(peer, {
+    return openSnapshotStream(this.#links.get(to)?.peer, {
       identity,
       lookup: this.#lookup,
       clock,
