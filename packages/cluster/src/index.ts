@@ -95,6 +95,7 @@ export type {
   AppliedVerdict,
   ApplyContext,
   ApplyResult,
+  Milestone,
   RowReader,
 } from "./state/types.ts";
 export type { HostPort } from "./transport/address.ts";

@@ -18,8 +18,8 @@ export type Effect =
   | { readonly type: "cut"; readonly below: Index }
   /** One atomic unsynced batch; comes back as `written(token)`, in order. */
   | { readonly type: "write"; readonly token: number; readonly ops: readonly TableOp[] }
-  /** Makes the batches written so far durable; comes back as `flushed()`. */
-  | { readonly type: "flush" }
+  /** Makes the batches written so far durable; comes back as `flushed(token)`. */
+  | { readonly type: "flush"; readonly token: number }
   | { readonly type: "post"; readonly worker: number; readonly messages: readonly ReplicaToWorker[] }
   /** Streams the table as it is now to a peer; comes back as `snapshotSent`. `term` is the sender's, for the receiver. */
   | { readonly type: "send-snapshot"; readonly to: NodeId; readonly term: number }

@@ -46,10 +46,10 @@ export class LogTail implements LogStorage {
   #baseTerm: Term;
   #bytes = 0;
   #hardState: HardState;
-  readonly #written: () => SnapshotMetadata;
+  #written: SnapshotMetadata;
 
   /** `written` describes the state as the table has it: what a snapshot sent now would hold at least. */
-  constructor(start: LogTailStart, limits: LogTailLimits, written: () => SnapshotMetadata) {
+  constructor(start: LogTailStart, limits: LogTailLimits, written: SnapshotMetadata) {
     this.#start = start;
     this.#limits = limits;
     this.#entries = [...start.entries];
@@ -106,9 +106,14 @@ export class LogTail implements LogStorage {
   }
 
   snapshot(): Snapshot {
-    const metadata = this.#written();
+    const metadata = this.#written;
     assert(metadata.index >= this.#baseIndex, "what was compacted away has been applied and written");
     return { metadata, data: NO_BYTES };
+  }
+
+  /** The table goes as far as this now. */
+  setWritten(written: SnapshotMetadata): void {
+    this.#written = written;
   }
 
   setHardState(hardState: HardState): void {
@@ -136,6 +141,7 @@ export class LogTail implements LogStorage {
     this.#bytes = 0;
     this.#baseIndex = metadata.index;
     this.#baseTerm = metadata.term;
+    this.#written = metadata;
   }
 
   /** Gives up the oldest entries up to `applied` if there are more than the limits allow, down to half of them. */

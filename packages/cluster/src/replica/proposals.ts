@@ -12,12 +12,14 @@ import {
   type RawNode,
 } from "@strongroom/raft";
 import { assert, type LogFields } from "@strongroom/runtime";
-import { encodeEntryBody, LIMITS } from "@strongroom/storage";
+import { encodeEntryBody, LIMITS, type Verdict } from "@strongroom/storage";
 import type { WorkerToReplica } from "../port/messages.ts";
+import type { AppliedVerdict } from "../state/types.ts";
 import type { DropReason, PeerMessage, ProposalId } from "../transport/message.ts";
 import { type Intake, LeaderIntake, packCommands } from "./leader-intake.ts";
 import { type Instant, isSkewed, type LogClock } from "./log-clock.ts";
 import { type Ended, ProposalTracker, type Sending } from "./proposal-tracker.ts";
+import type { ReplicaStateMachine } from "./state-machine.ts";
 import { judgeCommand, type VerificationRules } from "./verification.ts";
 import type { WorkerBook } from "./worker-book.ts";
 
@@ -138,6 +140,33 @@ export class Proposals {
       logTimeMs,
     );
     for (const intake of intakes) if (intake.kind === "membership") this.#appendMembership(intake, logTimeMs);
+  }
+
+  /** Tells the workers of this node what has become of their proposals. */
+  applied(verdicts: readonly Pick<AppliedVerdict, "proposer" | "sequence" | "verdict">[]): void {
+    const byWorker = new Map<number, { readonly sequences: number[]; readonly verdicts: Verdict[] }>();
+    for (const { proposer, sequence, verdict } of verdicts) {
+      if (proposer.node !== this.#parts.id) continue;
+      const worker = this.tracker.applied(proposer.incarnation, sequence);
+      if (worker === undefined) continue;
+      const told = byWorker.get(worker) ?? { sequences: [], verdicts: [] };
+      byWorker.set(worker, told);
+      told.sequences.push(sequence);
+      told.verdicts.push(verdict);
+    }
+    for (const [worker, told] of byWorker) this.#parts.workers.post(worker, { type: "verdicts", ...told });
+  }
+
+  /** A snapshot has skipped entries: the verdicts of what was in them are in its proposer table. */
+  lookUp(state: Pick<ReplicaStateMachine, "verdict">): void {
+    const node = this.#parts.id;
+    this.applied(
+      this.tracker.open().flatMap(({ incarnation, sequence }) => {
+        const proposer = { node, incarnation };
+        const verdict = state.verdict(proposer, sequence);
+        return verdict === undefined ? [] : [{ proposer, sequence, verdict }];
+      }),
+    );
   }
 
   #appendCommands(intakes: readonly Intake[], logTimeMs: number): void {

@@ -8,29 +8,24 @@
  */
 import {
   type BasicStatus,
-  type ConfState,
+  type ConfChangeV2,
   isLocalMessage,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
   type MsgApp,
-  type MsgStorageAppend,
   NO_NODE,
   type NodeId,
   RawNode,
   type ReadState,
-  type Snapshot,
   type SnapshotMetadata,
-  toIndex,
 } from "@strongroom/raft";
 import { assert, type LogFields } from "@strongroom/runtime";
 import { KEY_KIND } from "@strongroom/storage";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
-import type { AppliedVerdict } from "../state/types.ts";
+import type { ApplyResult } from "../state/types.ts";
 import type { PeerMessage } from "../transport/message.ts";
-import { AppendQueue } from "./append-queue.ts";
-import { ApplyPipeline, type FinishedBatch } from "./apply-pipeline.ts";
 import { Control, type ControlView } from "./control.ts";
 import type { Effect } from "./effects.ts";
 import { type Instant, LogClock } from "./log-clock.ts";
@@ -41,6 +36,7 @@ import { PeerBook } from "./peer-book.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadService } from "./read-service.ts";
 import type { ReceivedGeneration, ReplicaStateMachine } from "./state-machine.ts";
+import { StorageDriver } from "./storage-driver.ts";
 import { judgeAppend, type VerificationRules } from "./verification.ts";
 import { WorkerBook } from "./worker-book.ts";
 
@@ -52,9 +48,7 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #parts: ReplicaParts;
   readonly #raft: RawNode;
-  readonly #tail: LogTail;
-  readonly #appends: AppendQueue;
-  readonly #applies: ApplyPipeline;
+  readonly #storage: StorageDriver;
   readonly #proposals: Proposals;
   readonly #control: Control;
   readonly #reads: ReadService;
@@ -66,41 +60,41 @@ export class Replica {
   readonly #outbox = new Map<NodeId, PeerMessage[]>();
   #effects: Effect[] = [];
   #now: Instant;
-  #state: ReplicaStateMachine;
-  #generation: string;
-  /** What the table holds: the newest batch that was written. */
-  #written: SnapshotMetadata;
   #seen: BasicStatus;
-  #received: ReceivedGeneration | undefined;
-  #installing: ReceivedGeneration | undefined;
   #ticks = 0;
   #tickDue = false;
   #statusDue = true;
-  #bytesSinceFlush = 0;
-  #flushingTo: number | undefined;
 
   constructor(options: ReplicaOptions, parts: ReplicaParts, now: Instant) {
     const { timings, id } = options;
     this.#options = options;
     this.#parts = parts;
     this.#now = now;
-    this.#state = parts.state;
-    this.#generation = parts.generation;
     const { appliedIndex, appliedTerm, confState, logTimeMs } = parts.state;
-    this.#written = { index: appliedIndex, term: appliedTerm, confState };
-    this.#tail = new LogTail(parts.log, options.tailLimits, () => this.#written);
-    this.#appends = new AppendQueue(parts.log.hardState);
-    this.#raft = new RawNode(raftConfig(options, parts, this.#tail));
-    this.#applies = new ApplyPipeline(parts.state, (change) => this.#raft.applyConfChange(change));
+    const written = { index: appliedIndex, term: appliedTerm, confState };
+    const tail = new LogTail(parts.log, options.tailLimits, written);
+    this.#raft = new RawNode(raftConfig(options, parts, tail));
+    this.#storage = new StorageDriver(options, {
+      raft: this.#raft,
+      tail,
+      state: parts.state,
+      generation: parts.generation,
+      written,
+      gate: parts.gate,
+      emit: (effect) => this.#effects.push(effect),
+      deliver: (responses) => this.#deliver(responses),
+      onWritten: (result) => this.#batchWritten(result),
+      onSwitched: (received) => this.#switched(received),
+    });
     // A node's reads are told apart across its lives by 20 random bits above a counter of 32.
     const firstContext = (1 + parts.random.below(2 ** 20 - 1)) * 2 ** 32;
     this.#reads = new ReadService({ firstContext, retryMs: timings.readRetryMs });
     this.#clock = new LogClock(logTimeMs, now);
     this.#peers = new PeerBook({ self: id, seeds: options.seeds, removed: parts.removed });
-    this.#peers.refresh(confState, (key) => this.#state.get(key));
+    this.#readMembers();
     this.#rules = {
       authenticator: parts.gate,
-      unsignedAllowed: (command) => this.#state.unsignedAllowed(command),
+      unsignedAllowed: (command) => this.#storage.state.unsignedAllowed(command),
     };
     this.#seen = this.#raft.basicStatus();
     this.#proposals = new Proposals(timings, {
@@ -118,7 +112,7 @@ export class Replica {
       raft: this.#raft,
       peers: this.#peers,
       gate: parts.gate,
-      resumeApplying: (keyringIndex) => this.#applies.resume(keyringIndex),
+      resumeApplying: (keyringIndex) => this.#storage.resume(keyringIndex),
     });
   }
 
@@ -172,19 +166,19 @@ export class Replica {
   }
 
   synced(token: number): void {
-    this.#inbox.push(() => this.#appends.synced(token));
+    this.#inbox.push(() => this.#storage.synced(token));
   }
 
   written(token: number): void {
-    this.#inbox.push(() => this.#finish(this.#applies.written(token)));
+    this.#inbox.push(() => this.#storage.batchWritten(token));
   }
 
-  flushed(): void {
-    this.#inbox.push(() => this.#flushed());
+  flushed(token: number): void {
+    this.#inbox.push(() => this.#storage.flushed(token));
   }
 
   snapshotReceived(received: ReceivedGeneration): void {
-    this.#inbox.push(() => this.#snapshotReceived(received));
+    this.#inbox.push(() => this.#storage.snapshotReceived(received));
   }
 
   snapshotSent(to: NodeId, ok: boolean): void {
@@ -220,7 +214,7 @@ export class Replica {
 
   /** The configuration and index that the table holds. */
   get writtenState(): SnapshotMetadata {
-    return this.#written;
+    return this.#storage.written;
   }
 
   // Peers
@@ -290,8 +284,8 @@ export class Replica {
     this.#workers.add(worker, incarnation);
     this.#proposals.tracker.addWorker(worker, incarnation);
     const { id } = this.#options;
-    const { index } = this.#written;
-    const generation = this.#generation;
+    const { index } = this.#storage.written;
+    const { generation } = this.#storage;
     this.#workers.post(worker, { type: "attached", nodeId: id, incarnation, alive, generation, index });
     this.#workers.post(worker, this.#leaderMessage());
     this.#workers.post(worker, { type: "applied", index, logTimeMs: this.#clock.nowMs(this.#now), keys: NO_BYTES });
@@ -325,7 +319,12 @@ export class Replica {
 
   #view(): ControlView {
     const logTimeMs = this.#clock.nowMs(this.#now);
-    return { state: this.#state, writtenIndex: this.#written.index, logTimeMs, nowMs: this.#now.monotonicMs };
+    return {
+      state: this.#storage.state,
+      writtenIndex: this.#storage.written.index,
+      logTimeMs,
+      nowMs: this.#now.monotonicMs,
+    };
   }
 
   // Reads
@@ -354,14 +353,9 @@ export class Replica {
       const { lead, term } = this.#seen;
       const reachable = lead === this.#options.id || this.#peers.isUp(lead);
       this.#proposals.send(reachable ? lead : NO_NODE, term, this.#now.monotonicMs);
-      this.#proposals.append(this.#state, this.#now);
+      this.#proposals.append(this.#storage.state, this.#now);
       this.#askReads();
       if (!this.#settle()) break;
-    }
-    if (this.#received !== undefined) {
-      // Raft was told and wanted nothing of it: its log is already further.
-      this.#effects.push({ type: "discard-generation", generation: this.#received.generation });
-      this.#received = undefined;
     }
   }
 
@@ -374,53 +368,21 @@ export class Replica {
       for (const state of ready.readStates) this.#answerRead(state);
       for (const message of ready.messages) this.#dispatch(message);
     }
-    while (this.#finishAppend()) moved = true;
-    while (this.#startBatch()) moved = true;
-    return moved;
+    return this.#storage.advance() || moved;
   }
 
   #dispatch(message: Message): void {
     if (message.to === LOCAL_APPEND_THREAD) {
       assert(message.type === "MsgStorageAppend", "the log is told to append");
-      this.#append(message);
+      this.#storage.append(message);
     } else if (message.to === LOCAL_APPLY_THREAD) {
       assert(message.type === "MsgStorageApply", "the state machine is told to apply");
-      this.#applies.enqueue(message);
+      this.#storage.apply(message);
     } else if (message.type === "MsgSnap") {
       this.#effects.push({ type: "send-snapshot", to: message.to, term: message.term });
     } else {
       this.#post(message.to, message);
     }
-  }
-
-  #append(message: MsgStorageAppend): void {
-    if (message.snapshot !== undefined) {
-      assert(this.#received !== undefined, "raft restores only what was received");
-      this.#installing = this.#received;
-      this.#received = undefined;
-    }
-    const installed =
-      message.snapshot === undefined || this.#installing === undefined
-        ? undefined
-        : { metadata: message.snapshot.metadata, generation: this.#installing.generation };
-    const group = this.#appends.push(message, installed);
-    if (group === undefined) return;
-    this.#effects.push({ type: "append", group });
-    for (const entry of group.entries) this.#bytesSinceFlush += entry.data.length;
-  }
-
-  /** Completes the oldest append if the disk has it. */
-  #finishAppend(): boolean {
-    const message = this.#appends.peek();
-    if (message === undefined) return false;
-    // The table is exchanged when nothing is on its way into the old one.
-    if (message.snapshot !== undefined && !this.#applies.isIdle) return false;
-    this.#appends.shift();
-    if (message.snapshot !== undefined) this.#switch(message.snapshot);
-    this.#tail.append(message.entries);
-    if (message.hardState !== undefined) this.#tail.setHardState(message.hardState);
-    this.#deliver(message.responses);
-    return true;
   }
 
   #deliver(responses: readonly Message[]): void {
@@ -430,108 +392,43 @@ export class Replica {
     }
   }
 
-  #startBatch(): boolean {
-    const started = this.#applies.start(this.#parts.gate.isOpen);
-    if (started === undefined) return false;
-    this.#effects.push({ type: "write", token: started.token, ops: started.result.writes });
-    return true;
-  }
-
-  #finish(batch: FinishedBatch): void {
-    const { result } = batch;
-    this.#written = {
-      index: result.appliedIndex,
-      term: this.#termOf(result.appliedIndex),
-      confState: this.#confAfter(result),
-    };
+  /** The table holds a batch: its workers may see it, so they hear which keys changed before they hear of verdicts. */
+  #batchWritten(result: ApplyResult): void {
     this.#clock.applied(result.logTimeMs, this.#now);
-    for (const { change, accepted } of result.membership)
-      if (accepted)
-        for (const single of change.changes)
-          if (single.type === "ConfChangeRemoveNode") this.#peers.remove(single.nodeId);
+    for (const { change, accepted } of result.membership) if (accepted) this.#noteRemovals(change);
     const concernsNodes = (key: Uint8Array) => key[0] === KEY_KIND.node || key[0] === KEY_KIND.removedNode;
-    if (result.membership.length > 0 || result.changedKeys.some(concernsNodes))
-      this.#peers.refresh(this.#written.confState, (key) => this.#state.get(key));
+    if (result.membership.length > 0 || result.changedKeys.some(concernsNodes)) this.#readMembers();
     this.#workers.broadcast({
       type: "applied",
       index: result.appliedIndex,
       logTimeMs: this.#clock.nowMs(this.#now),
       keys: packKeys(result.changedKeys),
     });
-    this.#postVerdicts(result.verdicts.filter((verdict) => verdict.proposer.node === this.#options.id));
-    this.#deliver(batch.responses);
+    this.#proposals.applied(result.verdicts);
   }
 
-  #postVerdicts(verdicts: readonly AppliedVerdict[]): void {
-    const byWorker = new Map<number, AppliedVerdict[]>();
-    for (const verdict of verdicts) {
-      const worker = this.#proposals.tracker.applied(verdict.proposer.incarnation, verdict.sequence);
-      if (worker === undefined) continue;
-      const list = byWorker.get(worker);
-      if (list === undefined) byWorker.set(worker, [verdict]);
-      else list.push(verdict);
+  #noteRemovals(change: ConfChangeV2): void {
+    for (const { type, nodeId } of change.changes) {
+      if (type !== "ConfChangeRemoveNode") continue;
+      this.#peers.remove(nodeId);
+      if (nodeId === this.#options.id)
+        this.#log("warn", "this node was removed from the cluster and can be stopped", {});
     }
-    for (const [worker, list] of byWorker)
-      this.#workers.post(worker, {
-        type: "verdicts",
-        sequences: list.map((v) => v.sequence),
-        verdicts: list.map((v) => v.verdict),
-      });
   }
 
-  #termOf(index: number): SnapshotMetadata["term"] {
-    return this.#tail.term(toIndex(index));
+  #readMembers(): void {
+    const { state } = this.#storage;
+    this.#peers.refresh(state.confState, (key) => state.get(key));
   }
 
-  #confAfter(result: FinishedBatch["result"]): ConfState {
-    return result.membership.at(-1)?.confState ?? this.#written.confState;
-  }
-
-  // Snapshots
-
-  #snapshotReceived(received: ReceivedGeneration): void {
-    if (this.#received !== undefined || this.#installing !== undefined) {
-      this.#effects.push({ type: "discard-generation", generation: received.generation });
-      return;
-    }
-    this.#received = received;
-    const { from, term, metadata } = received;
-    const snapshot = { metadata, data: new Uint8Array(0) };
-    this.#raft.step({ type: "MsgSnap", from, to: this.#options.id, term, snapshot });
-  }
-
-  #switch(snapshot: Snapshot): void {
-    const received = this.#installing;
-    assert(received !== undefined && received.metadata.index === snapshot.metadata.index, "one snapshot at a time");
-    this.#installing = undefined;
-    const { state, generation, removed } = received;
-    this.#tail.reset(snapshot.metadata);
-    const responses = this.#applies.reset(state);
-    this.#state = state;
-    this.#generation = generation;
-    this.#written = snapshot.metadata;
+  #switched({ state, generation, removed, metadata }: ReceivedGeneration): void {
     this.#clock.applied(state.logTimeMs, this.#now);
     for (const id of removed) this.#peers.remove(id);
-    this.#peers.refresh(state.confState, (key) => state.get(key));
-    this.#effects.push({ type: "switch-generation", generation });
-    const { index } = snapshot.metadata;
+    this.#readMembers();
+    const { index } = metadata;
     this.#workers.broadcast({ type: "generation", generation, index, logTimeMs: this.#clock.nowMs(this.#now) });
-    this.#lookUpVerdicts(index);
-    this.#deliver(responses);
-    this.#flushingTo = undefined;
+    this.#proposals.lookUp(state);
     this.#log("info", "a snapshot took the place of the state", { index, generation });
-  }
-
-  /** Verdicts of commands that the snapshot skipped are in its proposer table. */
-  #lookUpVerdicts(index: SnapshotMetadata["index"]): void {
-    const node = this.#options.id;
-    const found = [];
-    for (const { incarnation, sequence } of this.#proposals.tracker.open()) {
-      const proposer = { node, incarnation };
-      const verdict = this.#state.verdict(proposer, sequence);
-      if (verdict !== undefined) found.push({ proposer, sequence, verdict, index });
-    }
-    this.#postVerdicts(found);
   }
 
   // Upkeep
@@ -562,7 +459,7 @@ export class Replica {
         type: "node-status",
         clusterAddress: this.#options.clusterAddress,
         sealed: !this.#parts.gate.isOpen,
-        appliedIndex: this.#written.index,
+        appliedIndex: this.#storage.written.index,
         supportedVersion: this.#options.supportedVersion,
         digestIndex: 0,
         digest: NO_BYTES,
@@ -570,23 +467,9 @@ export class Replica {
   }
 
   #maintain(): void {
-    this.#tail.trim(this.#written.index);
-    const announcement = this.#peers.announcement(this.#state.confState);
+    this.#storage.maintain();
+    const announcement = this.#peers.announcement(this.#storage.state.confState);
     if (announcement !== undefined) this.#effects.push(announcement);
-    if (this.#flushingTo === undefined && this.#bytesSinceFlush >= this.#options.flushEveryBytes) {
-      this.#bytesSinceFlush = 0;
-      this.#flushingTo = this.#written.index;
-      this.#effects.push({ type: "flush" });
-    }
-  }
-
-  #flushed(): void {
-    const flushedTo = this.#flushingTo;
-    this.#flushingTo = undefined;
-    // Undefined: the flush was of a table that has been exchanged since.
-    if (flushedTo === undefined) return;
-    const below = Math.min(flushedTo + 1, this.#tail.firstIndex());
-    this.#effects.push({ type: "cut", below: toIndex(below) });
   }
 
   #post(to: NodeId, message: PeerMessage): void {

@@ -236,7 +236,7 @@ export class ReplicaShell {
         this.#work(this.#table.write(effect.ops), () => this.#replica.written(effect.token));
         return;
       case "flush":
-        this.#work(this.#table.flush(), () => this.#replica.flushed());
+        this.#work(this.#table.flush(), () => this.#replica.flushed(effect.token));
         return;
       case "post":
         this.#post(effect.worker, effect.messages);
