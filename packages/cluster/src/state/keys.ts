@@ -8,6 +8,9 @@ export const REPLICA_STATE_KEY: Uint8Array = Uint8Array.of(KEY_KIND.replica, 1);
 /** Which proposers there are. */
 export const PROPOSER_INDEX_KEY: Uint8Array = Uint8Array.of(KEY_KIND.replica, 2);
 
+/** What this replica held at the latest milestones of the log. */
+export const MILESTONES_KEY: Uint8Array = Uint8Array.of(KEY_KIND.replica, 3);
+
 /** The last change of membership, which a command must name to be believed: see `membership-change.ts`. */
 export const MEMBERSHIP_KEY: Uint8Array = Uint8Array.of(KEY_KIND.cluster, 1);
 

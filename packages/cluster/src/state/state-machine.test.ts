@@ -441,6 +441,24 @@ describe("the state", () => {
   });
 });
 
+describe("milestones", () => {
+  it("say what the replica held after every 1,024th entry, however the entries came", () => {
+    const bench = new Bench();
+    const twin = new Bench();
+    const entries = [bench.packed([registration(1)])];
+    for (let sequence = 1; sequence < 2100; sequence++) {
+      const mutations = [put(String(sequence % 7), String(sequence))];
+      entries.push(bench.packed([command(sequence, { floor: sequence, mutations })]));
+    }
+    const { milestones } = bench.apply(...entries);
+    expect(milestones.map((each) => each.index)).toEqual([1024, 2048]);
+    for (const entry of entries.slice(0, 1500)) twin.apply(entry);
+    twin.reopen();
+    for (const entry of entries.slice(1500)) twin.apply(entry);
+    expect(twin.reopen().milestones).toEqual(milestones);
+  });
+});
+
 /** Puts and deletes of few names, half of them guarded by what the model says of another name. */
 function randomCommand(random: SeededRandom, sequence: number, model: Map<string, string>): Command {
   const names = ["a", "b", "c", "d", "e", "f"];

@@ -34,13 +34,14 @@ import type { CommandAuthenticator } from "../authenticator.ts";
 import { removedNodeKey } from "../replica/node-record.ts";
 import { nextLink } from "./entry-chain.ts";
 import { ReplicaFatalError } from "./errors.ts";
-import { REPLICA_STATE_KEY } from "./keys.ts";
+import { MILESTONES_KEY, REPLICA_STATE_KEY } from "./keys.ts";
 import { refuseMembership } from "./membership-change.ts";
+import { decodeMilestones, encodeMilestones, isMilestone, MILESTONES_KEPT } from "./milestones.ts";
 import { ProposerTable } from "./proposer-table.ts";
 import { readRegistration } from "./registration.ts";
 import { decodeReplicaState, encodeReplicaState, initialReplicaState, type ReplicaState } from "./replica-state.ts";
 import { RowStore } from "./row-store.ts";
-import type { AppliedMembership, AppliedVerdict, ApplyContext, ApplyResult, RowReader } from "./types.ts";
+import type { AppliedMembership, AppliedVerdict, ApplyContext, ApplyResult, Milestone, RowReader } from "./types.ts";
 
 export interface StateMachineOptions {
   readonly authenticator: CommandAuthenticator;
@@ -63,6 +64,7 @@ const NO_CHANGE: ConfChangeV2 = {
 interface Gathered {
   readonly verdicts: AppliedVerdict[];
   readonly membership: AppliedMembership[];
+  readonly milestones: Milestone[];
   keyringChanged: boolean;
 }
 
@@ -84,6 +86,7 @@ export class StateMachine {
   #chain: Uint8Array;
   #confState: ConfState;
   #epochRevision: Revision;
+  #milestones: readonly Milestone[];
 
   private constructor(reader: RowReader, state: ReplicaState, options: StateMachineOptions) {
     this.#authenticator = options.authenticator;
@@ -95,6 +98,8 @@ export class StateMachine {
     this.#chain = state.chain;
     this.#confState = state.confState;
     this.#epochRevision = state.epochRevision;
+    const milestones = reader.getSync(MILESTONES_KEY);
+    this.#milestones = milestones === undefined ? [] : decodeMilestones(milestones);
   }
 
   /** On what the table holds. Throws `ReplicaFatalError` if it does not read. */
@@ -136,6 +141,11 @@ export class StateMachine {
     return this.#proposers.hash();
   }
 
+  /** The latest ones, oldest first. */
+  get milestones(): readonly Milestone[] {
+    return this.#milestones;
+  }
+
   /** The newest value of a row, batches under way included. */
   get(key: Uint8Array): Uint8Array | undefined {
     return this.#rows.getSync(key);
@@ -160,14 +170,14 @@ export class StateMachine {
    * keyring. Throws `ReplicaFatalError`, after which the replica is not used any more.
    */
   apply(entries: readonly Entry[], context: ApplyContext): ApplyResult {
-    const gathered: Gathered = { verdicts: [], membership: [], keyringChanged: false };
+    const gathered: Gathered = { verdicts: [], membership: [], milestones: [], keyringChanged: false };
     let consumed = 0;
     while (consumed < entries.length && !gathered.keyringChanged) {
       this.#applyEntry(entries[consumed] as Entry, context, gathered);
       consumed++;
     }
     const changedKeys = this.#rows.changedKeys();
-    if (consumed > 0) this.#writeOwnRows();
+    if (consumed > 0) this.#writeOwnRows(gathered);
     return {
       consumed,
       writes: this.#rows.takeBatch(),
@@ -175,6 +185,7 @@ export class StateMachine {
       changedKeys,
       membership: gathered.membership,
       keyringChanged: gathered.keyringChanged,
+      milestones: gathered.milestones,
       appliedIndex: this.#appliedIndex,
       logTimeMs: this.#logTimeMs,
     };
@@ -202,6 +213,18 @@ export class StateMachine {
     this.#appliedIndex = entry.index;
     this.#appliedTerm = entry.term;
     this.#chain = nextLink(this.#chain, entry);
+    if (isMilestone(entry.index)) this.#noteMilestone(gathered);
+  }
+
+  #noteMilestone(gathered: Gathered): void {
+    const milestone = {
+      index: this.#appliedIndex,
+      chain: this.#chain,
+      digest: this.#rows.digest(),
+      proposersHash: this.#proposers.hash(),
+    };
+    this.#milestones = [...this.#milestones, milestone].slice(-MILESTONES_KEPT);
+    gathered.milestones.push(milestone);
   }
 
   #applyCommands(entry: Entry, gathered: Gathered): void {
@@ -337,7 +360,10 @@ export class StateMachine {
     return this.#rows.get(removedNodeKey(nodeId)) !== undefined;
   }
 
-  #writeOwnRows(): void {
+  #writeOwnRows(gathered: Gathered): void {
+    if (gathered.milestones.length > 0) {
+      this.#rows.changePrivate({ type: "put", key: MILESTONES_KEY, value: encodeMilestones(this.#milestones) });
+    }
     for (const op of this.#proposers.takeWrites()) this.#rows.changePrivate(op);
     const value = encodeReplicaState({
       appliedIndex: this.#appliedIndex,

@@ -27,6 +27,17 @@ export interface AppliedMembership {
   readonly accepted: boolean;
 }
 
+/** What this replica holds after the entry at `index`, 32 bytes each: alike on all replicas. */
+export interface Milestone {
+  readonly index: Index;
+  /** The link of the entry chain. */
+  readonly chain: Uint8Array;
+  /** Over all replicated rows. */
+  readonly digest: Uint8Array;
+  /** Over the proposer table. */
+  readonly proposersHash: Uint8Array;
+}
+
 export interface ApplyContext {
   /** `RawNode.applyConfChange`: called once for each conf-change entry, at its place in the order. */
   applyConfChange(change: ConfChangeV2): ConfState;
@@ -43,6 +54,8 @@ export interface ApplyResult {
   readonly membership: readonly AppliedMembership[];
   /** The last consumed entry changed the keyring: an unsealed node applies no more until its new MAC keys are published. */
   readonly keyringChanged: boolean;
+  /** Of the applied entries whose index is a multiple of 1,024. */
+  readonly milestones: readonly Milestone[];
   readonly appliedIndex: Index;
   readonly logTimeMs: number;
 }

@@ -65,7 +65,7 @@ export class NodeWalDisk implements WalDisk {
   }
 
   close(): void {
-    for (const name of [...this.#descriptors.keys()]) this.#forget(name);
+    for (const name of this.#descriptors.keys()) this.#forget(name);
   }
 
   #open(name: string): number {

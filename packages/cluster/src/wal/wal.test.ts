@@ -136,7 +136,10 @@ describe("the log", () => {
   it("gives back whose it is, and the generation it began with", () => {
     const disk = new MemoryWalDisk();
     const metadata = { index: toIndex(10), term: toTerm(2), confState };
-    const made = createWal(disk, identity, { installed: { metadata, generation: "state-10-0" } });
+    const made = createWal(disk, identity, {
+      segmentBytes: SEGMENT_BYTES,
+      installed: { metadata, generation: "state-10-0" },
+    });
     expect(made.identity).toEqual(identity);
     expect(made.installed).toEqual({ metadata, generation: "state-10-0" });
     expect(made.base).toEqual({ index: 10, term: 2 });
@@ -224,7 +227,7 @@ describe("the log", () => {
     const { disk, models } = written(5, 14);
     const synced = syncedPositions(disk);
     for (const name of disk.list().filter((file) => file.endsWith(".wal"))) {
-      for (let bit = 0; bit < disk.read(name).length * 8; bit += 3) {
+      for (let bit = 0; bit < disk.read(name).length * 8; bit += 5) {
         const copy = copyOf(disk);
         copy.corrupt(name, (bytes) => {
           bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
@@ -291,7 +294,11 @@ describe("a log's handle", () => {
       },
     };
     const turns: (() => void)[] = [];
-    wal = openInlineWal(createWal(disk, identity), { schedule: (turn) => turns.push(turn) }, { disk, events });
+    wal = openInlineWal(
+      createWal(disk, identity, { segmentBytes: SEGMENT_BYTES }),
+      { schedule: (turn) => turns.push(turn) },
+      { disk, events },
+    );
     for (let token = 1; token <= 5; token++) wal.append({ token, entries: [], hardState: hardState(token, 0, 0) });
     for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) turn();
     expect(synced).toEqual([1, 2, 3, 4, 5, 11, 12, 13, 14, 15, 21, 22, 23, 24, 25]);
@@ -306,7 +313,7 @@ describe("a log's handle", () => {
       }
     }
     const disk = new FailingDisk();
-    const contents = createWal(disk, identity);
+    const contents = createWal(disk, identity, { segmentBytes: SEGMENT_BYTES });
     const errors: Error[] = [];
     const synced: number[] = [];
     const wal = openInlineWal(
