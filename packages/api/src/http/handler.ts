@@ -63,18 +63,23 @@ export class HttpHandler {
     const id = randomUuid(this.#entropy);
     let headers: RequestHeaders | undefined;
     let reply: Reply;
+    let malformed = false;
     try {
       headers = parseHeaders(request.rawHeaders);
+      if (headers.host === undefined && request.httpVersion !== "1.0") {
+        throw new BadHeaderError("the request has no Host header");
+      }
       reply = await this.#answer(request, response, method, headers, id);
     } catch (error) {
       if (error instanceof ClientGoneError) {
         response.destroy();
         return;
       }
+      malformed = error instanceof BadTargetError || error instanceof BadHeaderError;
       reply = this.#refusal(error, id);
     }
-    // What was not read of a body is not waited for.
-    const close = this.#closing || headers === undefined || !request.complete || reply.status === 413;
+    // Nothing more is taken from who sends what no client sends, and what was not read of a body is not waited for.
+    const close = this.#closing || malformed || !request.complete;
     this.#send(response, reply, close, headers?.namespaceHeader);
   }
 

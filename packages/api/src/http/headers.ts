@@ -28,6 +28,7 @@ export interface RequestHeaders {
 }
 
 const TOKEN_MAX_BYTES = 8192;
+const NAMESPACE_MAX_BYTES = 1024;
 const NAMESPACE = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 
 /** Reads `rawHeaders` (name, value, name, value …). Throws `BadHeaderError`. */
@@ -110,11 +111,10 @@ function tokenOf(token: string | undefined, authorization: string | undefined): 
 }
 
 function namespaceOf(header: string | undefined): string {
-  if (header === undefined) return "";
-  const trimmed = header.replace(/^\/|\/$/g, "");
-  if (trimmed === "") return "";
-  if (trimmed.length > 1024 || trimmed === "root" || !NAMESPACE.test(trimmed)) {
-    throw new BadHeaderError("X-Vault-Namespace is not a namespace path");
+  if (header === undefined || header === "") return "";
+  const path = header.replace(/^\/|\/$/g, "");
+  if (path.length > NAMESPACE_MAX_BYTES || path === "root" || !NAMESPACE.test(path)) {
+    throw new BadHeaderError("X-Vault-Namespace is not the path of a namespace");
   }
-  return trimmed;
+  return path;
 }

@@ -80,13 +80,18 @@ export class MethodShim {
     return { method: carried };
   }
 
-  /** Passes nothing on any more, and calls `afterwards` when the response under way, if there is one, has been sent. */
-  refuseFurther(afterwards: () => void): void {
+  /**
+   * Passes nothing on any more, since what came last is not HTTP, and calls `answer` when it is the next to be answered:
+   * behind the response under way, or in place of the one whose request will never be complete now.
+   */
+  refuseFurther(answer: () => void): void {
     if (this.#refusing) return;
     this.#refusing = true;
-    const response = this.#newest?.response;
-    if (response === undefined || response.writableFinished || response.destroyed) afterwards();
-    else response.once("close", afterwards);
+    const newest = this.#newest;
+    if (newest === undefined || newest.response.writableFinished || newest.response.destroyed) answer();
+    else if (newest.request.complete) newest.response.once("close", answer);
+    else if (newest.response.headersSent || this.#overtaken) this.#socket.destroy();
+    else answer();
   }
 
   #receive(chunk: Buffer): void {

@@ -109,7 +109,8 @@ function createNodeServer(options: HttpServerOptions): Server {
     keepAliveTimeout: options.keepAliveTimeoutMs ?? 65_000,
     connectionsCheckingInterval: CHECKING_INTERVAL_MS,
     insecureHTTPParser: false,
-    requireHostHeader: true,
+    // Checked by the handler, whose answer has a body.
+    requireHostHeader: false,
     noDelay: true,
   };
   const server =
@@ -162,14 +163,13 @@ function answerUnparsed(socket: Socket, error: NodeJS.ErrnoException): void {
 }
 
 function unparsedStatus(code: string | undefined): { status: number; reason: string; text: string } {
-  switch (code) {
-    case "HPE_HEADER_OVERFLOW":
-      return { status: 431, reason: "Request Header Fields Too Large", text: "the request's headers are too large" };
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return { status: 408, reason: "Request Timeout", text: "the request took too long to arrive" };
-    default:
-      return { status: 400, reason: "Bad Request", text: "the request is not valid HTTP/1.1" };
+  if (code === "HPE_HEADER_OVERFLOW") {
+    return { status: 431, reason: "Request Header Fields Too Large", text: "the request's headers are too large" };
   }
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    return { status: 408, reason: "Request Timeout", text: "the request took too long to arrive" };
+  }
+  return { status: 400, reason: "Bad Request", text: "the request is not valid HTTP/1.1" };
 }
 
 async function closeServer(server: Server, timers: Timers, graceMs: number): Promise<void> {

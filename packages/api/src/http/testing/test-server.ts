@@ -1,0 +1,64 @@
+/** A node in memory behind a real listener on loopback, with KV at `secret/`. */
+import { TestNode } from "@strongroom/core/testing";
+import { silentLogger } from "@strongroom/runtime";
+import { nodeTimers } from "@strongroom/runtime/node";
+import { kvFactory } from "@strongroom/secrets";
+import { type HttpServer, type HttpServerOptions, startHttpServer } from "../server.ts";
+import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY } from "./localhost-certificate.ts";
+import { RawClient, type RawResponse } from "./raw-client.ts";
+
+export interface TestServer {
+  readonly node: TestNode;
+  readonly server: HttpServer;
+  readonly port: number;
+  open(): Promise<RawClient>;
+  /** One request on a connection of its own, with the root token unless told otherwise. */
+  request(method: string, target: string, options?: RequestOptions): Promise<RawResponse>;
+  close(): Promise<void>;
+}
+
+export interface RequestOptions {
+  readonly token?: string | null;
+  readonly body?: string | Uint8Array;
+  readonly headers?: readonly string[];
+}
+
+export async function startTestServer(
+  options: Partial<HttpServerOptions> & { protocol?: "http" | "https"; initialize?: boolean } = {},
+): Promise<TestServer> {
+  const { protocol = "http", initialize = true, ...rest } = options;
+  const node = new TestNode([kvFactory]);
+  if (initialize) {
+    await node.initialize();
+    await node.call("update", "sys/mounts/secret", { body: { type: "kv", options: { version: "2" } } });
+  }
+  const tls = protocol === "https" ? { tls: { cert: LOCALHOST_CERTIFICATE, key: LOCALHOST_KEY } } : undefined;
+  const { clock, entropy } = node.dependencies;
+  const server = await startHttpServer(
+    { host: "127.0.0.1", port: 0, ...tls, ...rest },
+    { core: node.core, clock, timers: nodeTimers, entropy, logger: silentLogger },
+  );
+  const { port } = server.address;
+  const open = (): Promise<RawClient> => RawClient.open(port, protocol);
+  return {
+    node,
+    server,
+    port,
+    open,
+    request: async (method, target, { token = node.rootToken, body, headers = [] } = {}) => {
+      const client = await open();
+      const lines = [`${method} ${target} HTTP/1.1`, "Host: localhost", ...headers];
+      if (token !== null) lines.push(`X-Vault-Token: ${token}`);
+      if (body !== undefined) lines.push(`Content-Length: ${Buffer.byteLength(body)}`);
+      await client.send(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`), Buffer.from(body ?? "")]));
+      const response = await client.response();
+      client.close();
+      if (response === undefined) throw new Error("the server closed without an answer");
+      return response;
+    },
+    close: async () => {
+      await server.close(0);
+      await node.core.close();
+    },
+  };
+}
