@@ -18,7 +18,7 @@ export interface Channel<In, Out> {
 
 /** The part of Node's `MessagePort` that is used; `node:worker_threads` satisfies it. */
 export interface PortLike {
-  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
   on(event: "message", listener: (message: unknown) => void): unknown;
   on(event: "close", listener: () => void): unknown;
   close(): void;
@@ -27,7 +27,7 @@ export interface PortLike {
 /** Wraps a thread's port. Both ends run the same build, so what arrives is trusted to be of the declared type. */
 export function portChannel<In, Out>(port: PortLike): Channel<In, Out> {
   return {
-    post: (message, transfer) => port.postMessage(message, transfer ?? []),
+    post: (message, transfer) => port.postMessage(message, [...(transfer ?? [])]),
     onMessage: (listener) => {
       port.on("message", (message) => listener(message as In));
     },

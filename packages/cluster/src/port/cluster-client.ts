@@ -20,6 +20,8 @@ export class ClusterRequestError extends StrongroomError {
 export interface ServedCaller {
   /** The member that called; absent for a caller without a certificate. */
   readonly nodeId?: number;
+  /** Without the port; empty for a worker of this very node. */
+  readonly remoteAddress: string;
 }
 
 export type ServedMethod = (payload: Uint8Array, caller: ServedCaller) => Promise<Uint8Array>;
@@ -171,7 +173,8 @@ async function outcomeOf(
   handler: ServedMethod,
   message: Extract<ReplicaToWorker, { type: "serve-call" }>,
 ): Promise<CallOutcome> {
-  const caller = message.callerNodeId === undefined ? {} : { nodeId: message.callerNodeId };
+  const { callerNodeId, remoteAddress } = message;
+  const caller = { remoteAddress, ...(callerNodeId === undefined ? {} : { nodeId: callerNodeId }) };
   try {
     return { ok: true, payload: await handler(message.payload, caller) };
   } catch (thrown) {

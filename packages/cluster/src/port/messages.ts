@@ -72,6 +72,7 @@ export type ReplicaToWorker =
       readonly method: string;
       readonly payload: Uint8Array;
       readonly callerNodeId: number | undefined;
+      readonly remoteAddress: string;
     };
 
 export type NotCommittedReason = DropReason | "no-leader" | "superseded";

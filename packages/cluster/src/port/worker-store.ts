@@ -114,6 +114,16 @@ export class WorkerStore implements ReplicatedStore {
     return this.#attached.nodeId;
   }
 
+  /** Counted and synced at each start of a worker of this node. */
+  get incarnation(): number {
+    return this.#attached.incarnation;
+  }
+
+  /** 0: none known. */
+  get leaderId(): number {
+    return this.#leaderId;
+  }
+
   localSnapshot(): SnapshotReader {
     return this.#shelf.take();
   }

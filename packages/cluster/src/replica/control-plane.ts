@@ -26,6 +26,7 @@ interface Served {
 }
 
 export class ControlPlane {
+  readonly #self: NodeId;
   readonly #transport: PeerTransport;
   readonly #post: Post;
   /** Workers that serve a method, the latest last. */
@@ -33,7 +34,8 @@ export class ControlPlane {
   readonly #pending = new Map<number, Served>();
   #nextId = 1;
 
-  constructor(transport: PeerTransport, post: Post) {
+  constructor(self: NodeId, transport: PeerTransport, post: Post) {
+    this.#self = self;
     this.#transport = transport;
     this.#post = post;
   }
@@ -41,7 +43,12 @@ export class ControlPlane {
   call(worker: number, message: Extract<WorkerToReplica, { type: "call" }>): void {
     const { id, to, method, payload, timeoutMs } = message;
     const target = typeof to === "number" ? (to as NodeId) : to;
-    this.#transport.call(target, method, payload, { timeoutMs }).then(
+    // A worker may ask its own node: another worker of it answers, and no connection is needed.
+    const answered =
+      target === this.#self
+        ? this.#serveCall(method, payload, { nodeId: this.#self, remoteAddress: "" })
+        : this.#transport.call(target, method, payload, { timeoutMs });
+    answered.then(
       (answer) => this.#post(worker, { type: "call-reply", id, outcome: { ok: true, payload: answer } }),
       (error: unknown) => this.#post(worker, { type: "call-reply", id, outcome: failure(error) }),
     );
@@ -88,12 +95,20 @@ export class ControlPlane {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { worker, resolve, reject });
-      this.#post(worker, { type: "serve-call", id, method, payload, callerNodeId: caller.nodeId });
+      this.#post(worker, {
+        type: "serve-call",
+        id,
+        method,
+        payload,
+        callerNodeId: caller.nodeId,
+        remoteAddress: caller.remoteAddress,
+      });
     });
   }
 }
 
 function failure(thrown: unknown): CallOutcome {
+  if (thrown instanceof ServedCallError) return { ok: false, code: thrown.code, message: thrown.message };
   if (thrown instanceof PeerCallError)
     return { ok: false, code: thrown.remoteCode ?? thrown.code, message: thrown.message };
   return { ok: false, code: "unavailable", message: asError(thrown).message };

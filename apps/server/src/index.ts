@@ -1,0 +1,3 @@
+/** The server: configuration, threads and wiring. The only place where all packages meet. */
+export type { ServerArguments } from "./run-server.ts";
+export { runServer } from "./run-server.ts";

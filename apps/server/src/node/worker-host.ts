@@ -1,0 +1,223 @@
+/**
+ * The worker's side of a node: front doors, core and engines over the replicated store. A node has several, which share
+ * nothing but the table on disk and the keys in shared memory.
+ */
+import { join } from "node:path";
+import { startHttpServer } from "@strongroom/api";
+import { Barrier, type SharedKeys } from "@strongroom/barrier";
+import {
+  Autopilot,
+  ClusterClient,
+  DEFAULT_AUTOPILOT,
+  JOIN_METHOD,
+  JoinService,
+  MembershipManager,
+  NodeIdentity,
+  type NodeRecord,
+  type WorkerChannel,
+  WorkerPort,
+  WorkerStore,
+} from "@strongroom/cluster";
+import { Core } from "@strongroom/core";
+import type { Clock, Entropy, Logger, MetricsRegistry, Timers } from "@strongroom/runtime";
+import { kvFactory } from "@strongroom/secrets";
+import { LevelTable } from "@strongroom/storage";
+import { BUILD_DATE, VERSION } from "../version.ts";
+import { NodeClusterView } from "../wiring/cluster-view.ts";
+import { joinAuthority } from "../wiring/join-authority.ts";
+import { NodeDirectory } from "../wiring/node-directory.ts";
+import { NodeSealGate } from "../wiring/seal-gate.ts";
+import { SealHost } from "../wiring/seal-host.ts";
+import type { ListenerSettings, NodeSettings } from "./settings.ts";
+
+export interface WorkerHostParts {
+  readonly settings: NodeSettings;
+  readonly index: number;
+  readonly keys: SharedKeys;
+  readonly channel: WorkerChannel;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+  /** All threads' metrics as one text. */
+  readonly metricsText: () => Promise<string>;
+  readonly onCertified: () => void;
+  readonly restartWorkers: () => void;
+  readonly onFatal: (error: Error) => void;
+  /** Several workers share each port. */
+  readonly reusePort: boolean;
+  readonly loopbackHostsOnly: boolean;
+}
+
+interface Door {
+  readonly address: { readonly host: string; readonly port: number };
+  close(graceMs?: number): Promise<void>;
+}
+
+export class WorkerHost {
+  readonly #closers: (() => Promise<void> | void)[];
+  readonly #doors: readonly Door[];
+  readonly core: Core;
+  readonly store: WorkerStore;
+
+  private constructor(parts: {
+    core: Core;
+    store: WorkerStore;
+    doors: readonly Door[];
+    closers: (() => Promise<void> | void)[];
+  }) {
+    this.core = parts.core;
+    this.store = parts.store;
+    this.#doors = parts.doors;
+    this.#closers = parts.closers;
+  }
+
+  static async open(parts: WorkerHostParts): Promise<WorkerHost> {
+    const { settings, keys, clock, timers, entropy, logger, metrics } = parts;
+    const barrier = new Barrier({}, { keys, entropy, logger });
+    const port = new WorkerPort(parts.channel, { timers });
+    const cluster = new ClusterClient({ port, clock, timers });
+    const store = await WorkerStore.open({
+      port,
+      signer: { sign: (message) => barrier.signCommand(message) },
+      clock,
+      timers,
+      logger,
+      openTable: (generation) => LevelTable.open(join(settings.dataDirectory, generation), { multithreading: true }),
+      onFatal: parts.onFatal,
+    });
+    const identity = NodeIdentity.open(settings.dataDirectory);
+    const self = selfRecord(settings, identity);
+    const manager = new MembershipManager({ store, client: cluster });
+    const seal = new NodeSealGate({
+      store,
+      cluster,
+      barrier,
+      self,
+      clusterName: settings.clusterName,
+      joins: settings.joinToken !== undefined,
+      restartWorkers: parts.restartWorkers,
+      clock,
+      entropy,
+      logger,
+    });
+    const core = await Core.open({
+      store,
+      barrier,
+      seal,
+      cluster: new NodeClusterView({ store, cluster, barrier, manager, clock, entropy }),
+      backends: [kvFactory],
+      clock,
+      timers,
+      entropy,
+      logger,
+      metrics,
+      metricsText: parts.metricsText,
+      version: VERSION,
+      buildDate: BUILD_DATE,
+    });
+    const closers: (() => Promise<void> | void)[] = [];
+    if (parts.index === 0)
+      closers.push(await startDuties({ ...parts, store, cluster, barrier, manager, identity, self }));
+    const doors = await openDoors(parts, core);
+    closers.push(
+      () => core.close(),
+      () => store.close(),
+      () => port.close(),
+    );
+    return new WorkerHost({ core, store, doors, closers });
+  }
+
+  get addresses(): readonly string[] {
+    return this.#doors.map(({ address }) => `${address.host}:${address.port}`);
+  }
+
+  /** Answers what is under way, for at most `graceMs`, and takes nothing new. Idempotent. */
+  async close(graceMs: number): Promise<void> {
+    await Promise.all(this.#doors.map((door) => door.close(graceMs)));
+    for (const close of this.#closers.splice(0)) await close();
+  }
+}
+
+function selfRecord(settings: NodeSettings, identity: NodeIdentity): NodeRecord {
+  const { name, clusterAddress, apiAddress, grpcAddress } = settings;
+  return { name, clusterAddress, apiAddress, grpcAddress, identityPublicKey: identity.publicKeySpki };
+}
+
+interface DutyParts extends WorkerHostParts {
+  readonly store: WorkerStore;
+  readonly cluster: ClusterClient;
+  readonly barrier: Barrier;
+  readonly manager: MembershipManager;
+  readonly identity: NodeIdentity;
+  readonly self: NodeRecord;
+}
+
+/** What one worker of a node does for all: its seal, admitting nodes, and on the leader promoting them. */
+async function startDuties(parts: DutyParts): Promise<() => void> {
+  const { store, cluster, barrier, manager, identity, self, clock, timers, entropy, logger } = parts;
+  const nodes = await NodeDirectory.open(store, logger);
+  const host = new SealHost({
+    store,
+    cluster,
+    barrier,
+    identity,
+    nodes,
+    self,
+    onCertified: parts.onCertified,
+    clock,
+    timers,
+    entropy,
+    logger,
+  });
+  await host.announceIfOpen();
+  const admission = new JoinService(joinAuthority({ store, barrier, manager, nodes, clock, entropy }), {
+    entropy,
+    logger,
+  });
+  cluster.serve(JOIN_METHOD, (payload, caller) => admission.handle(payload, caller));
+  const autopilot = new Autopilot(DEFAULT_AUTOPILOT, { client: cluster, manager, clock, timers, logger });
+  autopilot.start();
+  return () => {
+    autopilot.stop();
+    host.close();
+  };
+}
+
+async function openDoors(parts: WorkerHostParts, core: Core): Promise<readonly Door[]> {
+  const { settings } = parts;
+  return Promise.all(settings.listeners.map((listener) => openHttp(parts, core, listener)));
+}
+
+function openHttp(parts: WorkerHostParts, core: Core, listener: ListenerSettings): Promise<Door> {
+  const { clock, timers, entropy, logger, reusePort, loopbackHostsOnly } = parts;
+  const { tls } = listener;
+  return startHttpServer(
+    {
+      host: listener.host,
+      port: listener.port,
+      reusePort,
+      loopbackHostsOnly,
+      maxRequestBytes: listener.maxRequestBytes,
+      maxRequestDurationMs: listener.maxRequestDurationMs,
+      headersTimeoutMs: listener.readHeaderTimeoutMs,
+      requestTimeoutMs: listener.readTimeoutMs,
+      keepAliveTimeoutMs: listener.idleTimeoutMs,
+      maxConnections: listener.maxConnections,
+      ...(listener.unauthenticatedMetrics ? { openMetrics: parts.metricsText } : {}),
+      ...(tls === undefined
+        ? {}
+        : {
+            tls: {
+              cert: tls.certPem,
+              key: tls.keyPem,
+              minVersion: tls.minVersion,
+              requireClientCert: tls.requireClientCert,
+              ...(tls.clientCaPem === undefined ? {} : { clientCa: tls.clientCaPem }),
+            },
+          }),
+    },
+    { core, clock, timers, entropy, logger },
+  );
+}

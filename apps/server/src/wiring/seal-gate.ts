@@ -1,0 +1,178 @@
+/** What `core` asks of the seal, answered from the replicated state and by the node's `SealHost`. */
+import { Barrier, createKeyWrap, decodeClusterRecord, SharedKeys } from "@strongroom/barrier";
+import {
+  type ClusterClient,
+  createClusterCa,
+  encodeNodeRecord,
+  type NodeRecord,
+  nodeKey,
+  type WorkerStore,
+} from "@strongroom/cluster";
+import {
+  AlreadyInitializedError,
+  type InitializeOptions,
+  InitRefusedError,
+  type SealGate,
+  type SealStatus,
+} from "@strongroom/core";
+import type { Clock, Entropy, Logger, SecretBytes } from "@strongroom/runtime";
+import { StrongroomError, silentLogger } from "@strongroom/runtime";
+import { createShamirSeal, decodeSealRecord, sealTo } from "@strongroom/seal";
+import { CLUSTER_KEY, SEAL_RECORD_KEY, Transaction } from "@strongroom/storage";
+import { uuidText } from "./ids.ts";
+import { decodeStatus, OWN_METHOD, SHARE_CONTEXT } from "./seal-host.ts";
+
+export interface NodeSealGateParts {
+  readonly store: WorkerStore;
+  readonly cluster: ClusterClient;
+  readonly barrier: Barrier;
+  /** This node, as init writes it down. */
+  readonly self: NodeRecord;
+  readonly clusterName: string;
+  /** True on a node that was told to join: it never makes a cluster of its own. */
+  readonly joins: boolean;
+  /** Has every worker of this node ended and started anew, once the reply is out. */
+  readonly restartWorkers: () => void;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+}
+
+const ASK_TIMEOUT_MS = 5_000;
+const CLUSTER_ID_BYTES = 16;
+
+export class NodeSealGate implements SealGate {
+  readonly #parts: NodeSealGateParts;
+
+  constructor(parts: NodeSealGateParts) {
+    this.#parts = parts;
+  }
+
+  async status(): Promise<SealStatus> {
+    const status = this.#recorded();
+    if (!status.initialized || !status.sealed) return status;
+    // A sealed node may have no way to the collector; what its own state says is an answer all the same.
+    const progress = await this.#ask(OWN_METHOD.status, new Uint8Array(0)).then(
+      (own) => own.progress,
+      () => 0,
+    );
+    return { ...status, progress };
+  }
+
+  async initialize(options: InitializeOptions): Promise<{ readonly keys: readonly SecretBytes[] }> {
+    const { store, self, clusterName, joins, clock, entropy } = this.#parts;
+    if (joins) {
+      throw new InitRefusedError(
+        "this node was started to join a cluster; initialise that cluster's first node, or start this one without a join token",
+      );
+    }
+    const snapshot = store.localSnapshot();
+    try {
+      const tx = new Transaction(snapshot);
+      if (tx.get(SEAL_RECORD_KEY) !== undefined) throw new AlreadyInitializedError();
+      const clusterId = entropy.bytes(CLUSTER_ID_BYTES);
+      const clusterCa = createClusterCa({ clusterId: uuidText(clusterId), entropy });
+      const made = Barrier.initialize({ entropy, clock, clusterCa, clusterName, clusterId });
+      clusterCa.privateKeyPkcs8.fill(0);
+      const seal = await createShamirSeal(
+        {
+          shares: options.shares,
+          threshold: options.threshold,
+          barrierId: made.barrierId,
+          generation: 1,
+          rootKey: made.rootKey.expose(),
+        },
+        { keyWrap: createKeyWrap({ entropy }), entropy },
+      );
+      for (const mutation of made.mutations)
+        if (mutation.kind === "put") tx.put(mutation.key, mutation.term, mutation.value);
+      tx.put(SEAL_RECORD_KEY, 0, seal.record);
+      tx.put(nodeKey(store.nodeId), 0, encodeNodeRecord(self));
+      this.#prepareRows(options, tx, made);
+      const verdict = await store.commitUnsigned(tx.draft(), { deadlineMs: options.deadlineMs });
+      if (verdict.outcome === "applied") return { keys: seal.shares };
+      for (const share of seal.shares) share.wipe();
+      throw new AlreadyInitializedError();
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  async submitShare(share: Uint8Array): Promise<SealStatus> {
+    const { store, cluster, entropy } = this.#parts;
+    try {
+      const recipientPublicKey = await cluster.call(store.nodeId, OWN_METHOD.key, new Uint8Array(0), {
+        timeoutMs: ASK_TIMEOUT_MS,
+      });
+      const sealed = sealTo({ recipientPublicKey, context: SHARE_CONTEXT, plaintext: share }, entropy);
+      const { progress } = await this.#ask(OWN_METHOD.share, sealed);
+      return { ...this.#recorded(), progress };
+    } finally {
+      share.fill(0);
+    }
+  }
+
+  async reset(): Promise<SealStatus> {
+    try {
+      const { progress } = await this.#ask(OWN_METHOD.reset, new Uint8Array(0));
+      return { ...this.#recorded(), progress };
+    } catch (error) {
+      // Nothing to forget is what was asked for.
+      if (error instanceof StrongroomError && error.code === "ceremony_refused") return this.#recorded();
+      throw error;
+    }
+  }
+
+  async seal(): Promise<void> {
+    await this.#parts.cluster.keysWithdrawn();
+    this.#parts.barrier.seal();
+    this.#parts.logger.info("this node was sealed");
+    this.#parts.restartWorkers();
+  }
+
+  async #ask(method: string, payload: Uint8Array): Promise<ReturnType<typeof decodeStatus>> {
+    const { cluster, store } = this.#parts;
+    return decodeStatus(await cluster.call(store.nodeId, method, payload, { timeoutMs: ASK_TIMEOUT_MS }));
+  }
+
+  /** What this node's own state says. */
+  #recorded(): SealStatus {
+    const { store, barrier } = this.#parts;
+    const snapshot = store.localSnapshot();
+    try {
+      const record = snapshot.get(SEAL_RECORD_KEY);
+      const sealed = barrier.sealed;
+      if (record === undefined)
+        return { type: "shamir", initialized: false, sealed, t: 0, n: 0, progress: 0, nonce: "" };
+      const { threshold, shares } = decodeSealRecord(record.value);
+      const cluster = snapshot.get(CLUSTER_KEY);
+      const named = cluster === undefined ? undefined : decodeClusterRecord(cluster.value);
+      return {
+        type: "shamir",
+        initialized: true,
+        sealed,
+        t: threshold,
+        n: shares,
+        progress: 0,
+        nonce: "",
+        ...(named === undefined ? {} : { clusterName: named.name, clusterId: uuidText(named.clusterId) }),
+      };
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  /** Core's rows are sealed with the keys that this very command creates, opened for as long as that takes. */
+  #prepareRows(options: InitializeOptions, tx: Transaction, made: ReturnType<typeof Barrier.initialize>): void {
+    const keys = SharedKeys.create();
+    const barrier = new Barrier({}, { keys, entropy: this.#parts.entropy, logger: silentLogger });
+    try {
+      const { barrierId, clusterId, keyringRecord, rootKey } = made;
+      barrier.open({ rootKey: rootKey.expose(), barrierId, clusterId, keyringRecord });
+      options.prepare(tx, barrier);
+    } finally {
+      barrier.seal();
+      made.rootKey.wipe();
+    }
+  }
+}

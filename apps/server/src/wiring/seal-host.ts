@@ -1,0 +1,241 @@
+/**
+ * The one place of a node where its seal is handled, in its first worker: it takes part in ceremonies for the node, opens the
+ * barrier for all its threads, and keeps the published keys up with the keyring. The node's other workers hand it their
+ * shares, sealed to a key of its own, so that no share lies in a message between threads.
+ */
+import type { Barrier } from "@strongroom/barrier";
+import { createKeyWrap, decodeClusterRecord } from "@strongroom/barrier";
+import type { ClusterClient, NodeIdentity, ServedCaller, WorkerStore } from "@strongroom/cluster";
+import { caFingerprint, signNodeCertificate } from "@strongroom/cluster";
+import {
+  asError,
+  type Clock,
+  type Entropy,
+  fromUtf8,
+  type Logger,
+  StrongroomError,
+  type Timers,
+  utf8,
+} from "@strongroom/runtime";
+import {
+  CEREMONY_METHOD,
+  CeremonyService,
+  type CeremonyStatus,
+  createEphemeralKey,
+  decodeSealRecord,
+  type EphemeralKey,
+  openSealed,
+} from "@strongroom/seal";
+import { CLUSTER_KEY, KEYRING_KEY, SEAL_RECORD_KEY } from "@strongroom/storage";
+import { uuidText } from "./ids.ts";
+import type { NodeDirectory } from "./node-directory.ts";
+
+export interface SealHostParts {
+  readonly store: WorkerStore;
+  readonly cluster: ClusterClient;
+  readonly barrier: Barrier;
+  readonly identity: NodeIdentity;
+  readonly nodes: NodeDirectory;
+  readonly self: {
+    readonly name: string;
+    readonly clusterAddress: string;
+    readonly apiAddress: string;
+    readonly grpcAddress: string;
+  };
+  /** The identity has just been certified: the cluster port can be opened. */
+  readonly onCertified: () => void;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+}
+
+/** Methods that only the node's own workers may call. */
+export const OWN_METHOD = {
+  key: "own.seal-key",
+  share: "own.seal-share",
+  status: "own.seal-status",
+  reset: "own.seal-reset",
+} as const;
+
+export const SHARE_CONTEXT: Uint8Array = utf8("strongroom share within its node v1");
+
+const CALL_TIMEOUT_MS = 5_000;
+const PUBLISH_ATTEMPTS = 50;
+const PUBLISH_PAUSE_MS = 20;
+
+/** What travels between a node's own workers. */
+export interface OwnCeremonyStatus {
+  readonly sealed: boolean;
+  readonly progress: number;
+}
+
+class ForeignCallerError extends StrongroomError {
+  readonly code = "permission_denied";
+}
+
+export class SealHost {
+  readonly #parts: SealHostParts;
+  readonly #ceremonies: CeremonyService;
+  readonly #shareKey: EphemeralKey;
+  #publishing: Promise<void> = Promise.resolve();
+
+  constructor(parts: SealHostParts) {
+    this.#parts = parts;
+    this.#shareKey = createEphemeralKey(parts.entropy);
+    this.#ceremonies = new CeremonyService(this.#ceremonyParts());
+    this.#serve();
+    parts.store.onInvalidation((event) => {
+      const concerned = event.type === "all" || event.keys.some((key) => key.length === 1 && key[0] === KEYRING_KEY[0]);
+      if (concerned && !parts.barrier.sealed) this.#refresh();
+    });
+  }
+
+  /** After a start of this worker beside others that are open already, or of the replica: says that the keys are there. */
+  async announceIfOpen(): Promise<void> {
+    if (!this.#parts.barrier.sealed) await this.#publishKeys();
+  }
+
+  close(): void {
+    this.#ceremonies.close();
+  }
+
+  #serve(): void {
+    const { cluster } = this.#parts;
+    cluster.serve(CEREMONY_METHOD, async (payload, caller) => {
+      if (caller.nodeId === undefined) throw new ForeignCallerError("a ceremony takes a member's certificate");
+      return this.#ceremonies.handle(payload, caller.nodeId);
+    });
+    const own = (method: string, handler: (payload: Uint8Array) => Promise<Uint8Array>) =>
+      cluster.serve(method, async (payload, caller) => {
+        this.#assertOwn(caller);
+        return handler(payload);
+      });
+    own(OWN_METHOD.key, async () => this.#shareKey.publicKey);
+    own(OWN_METHOD.status, async () => encodeStatus(await this.#ceremonies.status()));
+    own(OWN_METHOD.reset, async () => {
+      await this.#ceremonies.cancel({ kind: "authorized" });
+      return encodeStatus(await this.#ceremonies.status());
+    });
+    own(OWN_METHOD.share, async (sealed) => {
+      const share = openSealed({ recipient: this.#shareKey, context: SHARE_CONTEXT, sealed });
+      try {
+        return encodeStatus(await this.#ceremonies.submitShare(share));
+      } finally {
+        share.fill(0);
+      }
+    });
+  }
+
+  #assertOwn(caller: ServedCaller): void {
+    if (caller.nodeId !== this.#parts.store.nodeId)
+      throw new ForeignCallerError("only the node's own workers may ask this");
+  }
+
+  #ceremonyParts(): ConstructorParameters<typeof CeremonyService>[0] {
+    const { store, cluster, barrier, identity, nodes, clock, timers, entropy, logger } = this.#parts;
+    return {
+      nodeId: store.nodeId,
+      bootCounter: store.incarnation,
+      peers: {
+        call: (nodeId, method, payload) => cluster.call(nodeId, method, payload, { timeoutMs: CALL_TIMEOUT_MS }),
+      },
+      collector: () => (store.leaderId === 0 ? undefined : store.leaderId),
+      members: () => nodes.nodes,
+      sealRecord: () => readValue(store, SEAL_RECORD_KEY),
+      isOpen: () => !barrier.sealed,
+      onOpened: (rootKey) => this.#open(rootKey),
+      sign: (message) => identity.sign(message),
+      keyWrap: createKeyWrap({ entropy }),
+      clock,
+      timers,
+      entropy,
+      logger,
+    };
+  }
+
+  async #open(rootKey: Uint8Array): Promise<void> {
+    const { store, barrier } = this.#parts;
+    const sealRecord = readValue(store, SEAL_RECORD_KEY);
+    const keyringRecord = readValue(store, KEYRING_KEY);
+    const clusterRecord = readValue(store, CLUSTER_KEY);
+    if (sealRecord === undefined || keyringRecord === undefined || clusterRecord === undefined) {
+      throw new Error("the records of the seal are not all here yet");
+    }
+    const { barrierId } = decodeSealRecord(sealRecord);
+    const { clusterId } = decodeClusterRecord(clusterRecord);
+    barrier.open({ rootKey, barrierId, clusterId, keyringRecord });
+    this.#certify(clusterId);
+    await this.#publishKeys();
+  }
+
+  /** The first node of a cluster has nobody who certifies it: once open it has the authority's key itself. */
+  #certify(clusterId: Uint8Array): void {
+    const { identity, barrier, store, self, entropy, logger } = this.#parts;
+    if (identity.membership !== undefined) return;
+    const ca = barrier.clusterCa();
+    try {
+      const id = uuidText(clusterId);
+      const certificateDer = signNodeCertificate(
+        { certificateDer: ca.certificateDer, privateKeyPkcs8: ca.privateKeyPkcs8.expose() },
+        { clusterId: id, nodeId: store.nodeId, publicKeySpki: identity.publicKeySpki, entropy },
+      );
+      identity.adopt({
+        clusterId: id,
+        nodeId: store.nodeId,
+        certificateDer,
+        caCertificateDer: ca.certificateDer,
+        ...self,
+      });
+      logger.info("this node is certified", { clusterId: id, caFingerprint: caFingerprint(ca.certificateDer) });
+    } finally {
+      ca.privateKeyPkcs8.wipe();
+    }
+    this.#parts.onCertified();
+  }
+
+  /** Tells the replica that it can check MACs; if the keyring has changed meanwhile, with the newer keys. */
+  async #publishKeys(): Promise<void> {
+    const { store, cluster, barrier, timers } = this.#parts;
+    for (let attempt = 1; !barrier.sealed; attempt++) {
+      const snapshot = store.localSnapshot();
+      const row = snapshot.get(KEYRING_KEY);
+      snapshot.release();
+      if (row === undefined) return;
+      barrier.refresh(row.value);
+      try {
+        await cluster.keysPublished(row.revision.index);
+        return;
+      } catch (error) {
+        const stale = error instanceof StrongroomError && error.code === "stale_keyring";
+        if (!stale || attempt === PUBLISH_ATTEMPTS) throw error;
+        await new Promise<void>((resolve) => timers.after(PUBLISH_PAUSE_MS, resolve));
+      }
+    }
+  }
+
+  #refresh(): void {
+    this.#publishing = this.#publishing
+      .then(() => this.#publishKeys())
+      .catch((error: unknown) =>
+        this.#parts.logger.error("the changed keyring could not be opened", { error: asError(error) }),
+      );
+  }
+}
+
+function readValue(store: WorkerStore, key: Uint8Array): Uint8Array | undefined {
+  const snapshot = store.localSnapshot();
+  try {
+    return snapshot.get(key)?.value;
+  } finally {
+    snapshot.release();
+  }
+}
+
+function encodeStatus({ sealed, progress }: CeremonyStatus): Uint8Array {
+  return utf8(JSON.stringify({ sealed, progress } satisfies OwnCeremonyStatus));
+}
+
+export function decodeStatus(bytes: Uint8Array): OwnCeremonyStatus {
+  return JSON.parse(fromUtf8(bytes)) as OwnCeremonyStatus;
+}
