@@ -6,8 +6,9 @@
  * The first bit of a hash says what the segment is: 0 a leaf, 1 a directory. All that lies in a directory is one range
  * of keys: first its leaves side by side, then its sub-directories, each a range in itself that one seek skips.
  */
-import { assert, concatBytes, utf8 } from "@strongroom/runtime";
+import { assert, concatBytes } from "@strongroom/runtime";
 import { KEY_KIND, makeKey } from "@strongroom/storage";
+import { MAX_PATH_BYTES } from "./path.ts";
 
 export const NAMESPACE_ID_BYTES = 4;
 export const MOUNT_ID_BYTES = 16;
@@ -19,9 +20,11 @@ export const SCOPE_BYTES: number = 1 + NAMESPACE_ID_BYTES + MOUNT_ID_BYTES;
 /** Directories' hashes kept a thread. */
 const CACHED_DIRECTORIES = 4096;
 
+const encoder = new TextEncoder();
+
 const TAG = { scope: 0, directory: 1, leaf: 2 } as const;
 
-/** Whose paths they are. */
+/** Whose paths they are. Never changed once made. */
 export interface Scope {
   readonly namespaceId: Uint8Array;
   readonly mountId: Uint8Array;
@@ -44,6 +47,10 @@ interface Directory {
 export class NameHasher {
   readonly #mac: NameMac;
   readonly #directories = new Map<string, Directory>();
+  readonly #scopes = new WeakMap<Scope, string>();
+  /** Tag, chain, segment: what is hashed. */
+  readonly #message: Uint8Array = new Uint8Array(1 + SEGMENT_BYTES + MAX_PATH_BYTES);
+  readonly #segment: Uint8Array = this.#message.subarray(1 + SEGMENT_BYTES);
 
   constructor(mac: NameMac) {
     this.#mac = mac;
@@ -64,7 +71,7 @@ export class NameHasher {
   }
 
   #directory(scope: Scope, segments: readonly string[]): Directory {
-    const cacheKey = `${latin1(scope.namespaceId)}${latin1(scope.mountId)}${segments.join("/")}`;
+    const cacheKey = `${this.#scopeText(scope)}${segments.join("/")}`;
     const cached = this.#directories.get(cacheKey);
     if (cached !== undefined) return cached;
     const directory = segments.length === 0 ? this.#root(scope) : this.#subdirectory(scope, segments);
@@ -75,8 +82,8 @@ export class NameHasher {
   }
 
   #root(scope: Scope): Directory {
-    const chain = this.#mac(Uint8Array.of(TAG.scope, ...scope.namespaceId, ...scope.mountId)).slice(0, SEGMENT_BYTES);
-    return { key: scopeKey(scope), chain };
+    const chain = this.#mac(concatBytes([Uint8Array.of(TAG.scope), scope.namespaceId, scope.mountId]));
+    return { key: scopeKey(scope), chain: chain.slice(0, SEGMENT_BYTES) };
   }
 
   #subdirectory(scope: Scope, segments: readonly string[]): Directory {
@@ -89,10 +96,28 @@ export class NameHasher {
     const name = segments.at(-1);
     assert(name !== undefined, "all but the root of a mount has a name");
     const parent = this.#directory(scope, segments.slice(0, -1));
-    const hash = this.#mac(concatBytes([Uint8Array.of(tag), parent.chain, utf8(name)])).subarray(0, SEGMENT_BYTES);
-    const first = hash[0] as number;
-    hash[0] = tag === TAG.directory ? first | 0x80 : first & 0x7f;
-    return concatBytes([parent.key, hash]);
+    const message = this.#message;
+    message[0] = tag;
+    message.set(parent.chain, 1);
+    const { read, written } = encoder.encodeInto(name, this.#segment);
+    assert(read === name.length, "a segment is no longer than a path");
+    const hash = this.#mac(message.subarray(0, 1 + SEGMENT_BYTES + written));
+    const at = parent.key.length;
+    const key = new Uint8Array(at + SEGMENT_BYTES);
+    key.set(parent.key);
+    for (let i = 0; i < SEGMENT_BYTES; i++) key[at + i] = hash[i] as number;
+    key[at] = tag === TAG.directory ? (hash[0] as number) | 0x80 : (hash[0] as number) & 0x7f;
+    return key;
+  }
+
+  /** Made once for each object that names a scope. */
+  #scopeText(scope: Scope): string {
+    let text = this.#scopes.get(scope);
+    if (text === undefined) {
+      text = latin1(scope.namespaceId) + latin1(scope.mountId);
+      this.#scopes.set(scope, text);
+    }
+    return text;
   }
 }
 

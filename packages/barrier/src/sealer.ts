@@ -20,14 +20,15 @@ export interface Binding {
 export class Sealer {
   readonly #keys: SharedKeys;
   readonly #entropy: Entropy;
-  readonly #prefixes = new Map<string, Uint8Array>();
+  /** By purpose, under the term that was used last. */
+  readonly #prefixes = new Map<string, { readonly term: number; readonly prefix: Uint8Array }>();
 
   constructor({ keys, entropy }: { readonly keys: SharedKeys; readonly entropy: Entropy }) {
     this.#keys = keys;
     this.#entropy = entropy;
   }
 
-  /** Forgets what was derived; to be called when the shared keys have changed. */
+  /** Forgets what was derived; to be called when another barrier may have been opened. */
   clear(): void {
     this.#prefixes.clear();
   }
@@ -82,12 +83,14 @@ export class Sealer {
   }
 
   #associatedData(term: number, { purpose, storageKey, path }: Binding): Uint8Array {
-    const cacheKey = `${term} ${purpose}`;
-    let prefix = this.#prefixes.get(cacheKey);
-    if (prefix === undefined) {
-      prefix = bindingPrefix(purpose, this.#keys.barrierIdView(), term);
-      this.#prefixes.set(cacheKey, prefix);
+    let cached = this.#prefixes.get(purpose);
+    if (cached?.term !== term) {
+      const state = this.#keys.state();
+      cached = { term, prefix: bindingPrefix(purpose, this.#keys.barrierIdView(), term) };
+      // Not kept if it may have been made from zeroes.
+      this.#keys.assertUnchanged(state);
+      this.#prefixes.set(purpose, cached);
     }
-    return bind(prefix, storageKey, path);
+    return bind(cached.prefix, storageKey, path);
   }
 }

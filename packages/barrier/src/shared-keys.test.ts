@@ -112,6 +112,21 @@ describe("SharedKeys", () => {
     expect(keys.isOpen()).toBe(true);
   });
 
+  it("is never open with zeroes, when it is wiped and opened again in the middle of a publication", () => {
+    const keys = SharedKeys.create();
+    const interrupted = {
+      ...open,
+      get rootKey(): Uint8Array {
+        keys.wipe();
+        keys.publish(open);
+        return open.rootKey;
+      },
+    };
+    expect(() => keys.publish(interrupted)).toThrow(SealedError);
+    expect(keys.isOpen()).toBe(false);
+    expect(new Uint8Array(keys.buffer).subarray(64).every((byte) => byte === 0)).toBe(true);
+  });
+
   it("has room for a fixed number of keys, and says when they are used up", () => {
     let ring = keyring;
     while (ring.dataKeys.length < MAX_KEYS) ring = rotate(ring);

@@ -120,7 +120,8 @@ export class SharedKeys {
       if ((state & 1) === 1) this.#assertSuccessor(open);
       this.#write(open);
       if (Atomics.compareExchange(this.#words, WORD.state, state, state | 1) !== state) {
-        this.#zero();
+        // Wiped meanwhile, and perhaps published anew by another thread over what was written here: close, then zero.
+        this.wipe();
         throw new SealedError();
       }
     } finally {
