@@ -1,6 +1,7 @@
 /**
  * DER, written: just the types that an X.509 v3 certificate is made of (ITU-T X.690). Node makes keys and signatures
- * and reads certificates, but cannot make one. Nothing here reads DER: that is left to `X509Certificate`.
+ * and reads certificates, but cannot make one; the libraries that can bring asynchronous keys and a reflection polyfill for
+ * what are a hundred lines. Nothing here reads DER: that is left to `X509Certificate`.
  */
 import { assert, concatBytes, utf8 } from "@strongroom/runtime";
 

@@ -27,7 +27,7 @@ import { asError, StrongroomError } from "@strongroom/runtime";
 import { CertificateError, caFingerprint, verifyNodeCertificate } from "../membership/certificates.ts";
 import { formatHostPort, parseHostPort } from "./address.ts";
 import { CODE_METADATA, MAX_CONTROL_BYTES } from "./control-server.ts";
-import type { SerialLookup } from "./lookup.ts";
+import type { PeerLookup } from "./peer-lookup.ts";
 import { ALPN, nodeIdOf, sentAuthority, type TlsIdentity } from "./tls-identity.ts";
 import { type CallOptions, JOIN_METHOD, type Peer, PeerCallError, type PinnedAddress } from "./transport.ts";
 
@@ -49,7 +49,7 @@ const CHANNEL_OPTIONS: ClientOptions = {
 export interface ControlClientContext {
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly lookup: SerialLookup;
+  readonly lookup: PeerLookup;
 }
 
 interface Channel {
@@ -214,7 +214,7 @@ function identityCheck(check: (certificate: X509Certificate) => void) {
 }
 
 /** A grpc-js target without a name in it, so that it never resolves one. */
-async function resolveTarget(address: string, lookup: SerialLookup): Promise<string> {
+async function resolveTarget(address: string, lookup: PeerLookup): Promise<string> {
   try {
     const { host, port } = parseHostPort(address);
     const resolved = await lookup.resolve(host);

@@ -6,7 +6,7 @@
 import type { AddressInfo, Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { NodeId } from "@strongroom/raft";
-import type { Logger, Timers } from "@strongroom/runtime";
+import type { Cancel, Logger, Timers } from "@strongroom/runtime";
 import { asError, assert } from "@strongroom/runtime";
 import { formatHostPort, type HostPort } from "./address.ts";
 import {
@@ -64,6 +64,8 @@ export class ClusterListener {
   /** Those under way: from the whole remote endpoint to its address. */
   readonly #handshakes = new Map<string, string>();
   #strangers = 0;
+  #refusalsUnreported = 0;
+  #refusalPause: Cancel | undefined;
   #removed: ReadonlySet<NodeId> = new Set();
 
   private constructor(context: ListenerContext) {
@@ -115,6 +117,7 @@ export class ClusterListener {
   }
 
   async close(): Promise<void> {
+    this.#refusalPause?.();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
     await closed;
@@ -149,7 +152,7 @@ export class ClusterListener {
     const remote = remoteAddressOf(socket);
     const protocol = Object.values(ALPN).find((known) => known === socket.alpnProtocol);
     const refuse = (reason: string) => {
-      logger.warn("refused a connection on the cluster port", { remote, reason });
+      this.#reportRefusal(remote, reason);
       socket.destroy();
     };
     let nodeId: NodeId | undefined;
@@ -164,6 +167,20 @@ export class ClusterListener {
     else if (this.#removed.has(nodeId)) refuse(`node ${nodeId} was removed from the cluster`);
     else if (nodeId === identity.nodeId) refuse("it shows this node's own certificate; was a data directory copied?");
     else this.#admitMember({ socket, nodeId, protocol });
+  }
+
+  /** One line a second at most: who knocks without end must not fill the log. */
+  #reportRefusal(remote: string, reason: string): void {
+    if (this.#refusalPause !== undefined) {
+      this.#refusalsUnreported++;
+      return;
+    }
+    const { logger, timers } = this.#context;
+    logger.warn("refused a connection on the cluster port", { remote, reason, unreported: this.#refusalsUnreported });
+    this.#refusalsUnreported = 0;
+    this.#refusalPause = timers.after(1000, () => {
+      this.#refusalPause = undefined;
+    });
   }
 
   #admitStranger(socket: TLSSocket, protocol: Protocol, refuse: (reason: string) => void): void {

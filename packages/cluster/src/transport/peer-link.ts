@@ -9,9 +9,9 @@ import type { Cancel, Clock, Logger, Random, Timers } from "@strongroom/runtime"
 import { asError } from "@strongroom/runtime";
 import { type HostPort, parseHostPort } from "./address.ts";
 import { encodeHello, FRAME_VERSION, FrameError, FrameReader } from "./frame.ts";
-import type { SerialLookup } from "./lookup.ts";
 import type { PeerMessage } from "./message.ts";
 import { Outbox, type OutboxLimits } from "./outbox.ts";
+import type { PeerLookup } from "./peer-lookup.ts";
 import { ALPN, clientTlsOptions, peerNodeId, type TlsIdentity } from "./tls-identity.ts";
 import type { Peer } from "./transport.ts";
 
@@ -26,7 +26,7 @@ export interface PeerLinkTiming {
 
 export interface PeerLinkContext {
   readonly identity: TlsIdentity;
-  readonly lookup: SerialLookup;
+  readonly lookup: PeerLookup;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
@@ -161,6 +161,8 @@ export class PeerLink {
     const { timers, timing, random } = this.#context;
     this.#cancelTimer();
     const wasUp = this.#isUp;
+    if (this.#outbox !== undefined && !wasUp)
+      this.#failed(new FrameError("the peer closed the connection at once; was this node removed from the cluster?"));
     this.#isUp = false;
     this.#outbox?.close();
     this.#outbox = undefined;

@@ -10,13 +10,13 @@ import type { Cancel, Clock, Timers } from "@strongroom/runtime";
 import { asError } from "@strongroom/runtime";
 import { parseHostPort } from "./address.ts";
 import { decodeHello, encodeFrame, encodeHello, FRAME_VERSION, FrameError, FrameReader } from "./frame.ts";
-import type { SerialLookup } from "./lookup.ts";
+import type { PeerLookup } from "./peer-lookup.ts";
 import { ALPN, clientTlsOptions, peerNodeId, type TlsIdentity } from "./tls-identity.ts";
 import { type Peer, PeerCallError } from "./transport.ts";
 
 export interface SnapshotStreamContext {
   readonly identity: TlsIdentity;
-  readonly lookup: SerialLookup;
+  readonly lookup: PeerLookup;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly handshakeTimeoutMs: number;

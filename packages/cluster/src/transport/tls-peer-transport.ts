@@ -13,10 +13,10 @@ import { ControlClient, callPinned } from "./control-client.ts";
 import { ControlServer } from "./control-server.ts";
 import { readInboundPeer } from "./inbound-peer.ts";
 import { type Accepted, ClusterListener, DEFAULT_LISTENER_LIMITS, type ListenerLimits } from "./listener.ts";
-import { SerialLookup } from "./lookup.ts";
 import type { PeerMessage } from "./message.ts";
 import { DEFAULT_OUTBOX_LIMITS, type OutboxLimits } from "./outbox.ts";
 import { PeerLink, type PeerLinkTiming } from "./peer-link.ts";
+import { PeerLookup } from "./peer-lookup.ts";
 import { acceptSnapshotStream, openSnapshotStream } from "./snapshot-stream.ts";
 import { ALPN, remoteAddressOf, type TlsIdentity, tlsIdentity } from "./tls-identity.ts";
 import {
@@ -65,7 +65,7 @@ export class TlsPeerTransport implements PeerTransport {
   readonly #timing: PeerLinkTiming;
   readonly #limits: ListenerLimits & OutboxLimits;
   readonly #dependencies: TlsPeerTransportDependencies;
-  readonly #lookup = new SerialLookup();
+  readonly #lookup = new PeerLookup();
   readonly #controlServer: ControlServer;
   readonly #links = new Map<NodeId, PeerLink>();
   #peers: readonly Peer[] = [];
