@@ -6,6 +6,7 @@ import { MemoryTable, type Verdict } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
 import { nextLink } from "../state/entry-chain.ts";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
+import { decodeMilestones, encodeMilestones } from "../state/milestones.ts";
 import {
   decodeProposerIndex,
   decodeProposerRow,
@@ -41,6 +42,15 @@ interface Vectors {
       readonly node: number;
       readonly highestRemoved: number;
       readonly incarnations: readonly number[];
+    }[];
+    readonly row: string;
+  };
+  readonly milestones: {
+    readonly list: readonly {
+      readonly index: number;
+      readonly chain: string;
+      readonly digest: string;
+      readonly proposersHash: string;
     }[];
     readonly row: string;
   };
@@ -108,6 +118,19 @@ describe("the replica's own rows", () => {
     expect(decodeProposerRow(fromHex(row))).toEqual({ floor, verdicts: new Map(verdicts) });
     expect(toHex(encodeProposerIndex(vectors.proposerIndex.nodes))).toBe(vectors.proposerIndex.row);
     expect(decodeProposerIndex(fromHex(vectors.proposerIndex.row))).toEqual(vectors.proposerIndex.nodes);
+  });
+});
+
+describe("milestones", () => {
+  it("are kept as the vector says", () => {
+    const milestones = vectors.milestones.list.map(({ index, chain, digest, proposersHash }) => ({
+      index: toIndex(index),
+      chain: fromHex(chain),
+      digest: fromHex(digest),
+      proposersHash: fromHex(proposersHash),
+    }));
+    expect(toHex(encodeMilestones(milestones))).toBe(vectors.milestones.row);
+    expect(decodeMilestones(fromHex(vectors.milestones.row))).toEqual(milestones);
   });
 });
 
