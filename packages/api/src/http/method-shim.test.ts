@@ -1,3 +1,4 @@
+import { kvFactory } from "@strongroom/secrets";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
@@ -6,7 +7,7 @@ const servers = new Map<string, TestServer>();
 
 beforeAll(async () => {
   for (const protocol of PROTOCOLS) {
-    const server = await startTestServer({ protocol });
+    const server = await startTestServer(kvFactory, { protocol });
     await server.request("POST", "/v1/secret/data/a", { body: '{"data":{"k":1}}' });
     servers.set(protocol, server);
   }

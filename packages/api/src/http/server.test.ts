@@ -1,4 +1,5 @@
 import { Agent, request as httpRequest } from "node:http";
+import { kvFactory } from "@strongroom/secrets";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RawResponse } from "./testing/raw-client.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
@@ -6,7 +7,7 @@ import { startTestServer, type TestServer } from "./testing/test-server.ts";
 let server: TestServer;
 
 beforeAll(async () => {
-  server = await startTestServer({ maxRequestBytes: 256 * 1024 });
+  server = await startTestServer(kvFactory, { maxRequestBytes: 256 * 1024 });
 });
 
 afterAll(() => server.close());
@@ -121,7 +122,7 @@ describe("answers", () => {
   });
 
   it("while sealed are 503 with Vault's words, and the open endpoints", async () => {
-    const sealed = await startTestServer({ initialize: false });
+    const sealed = await startTestServer(kvFactory, { initialize: false });
     try {
       expect(await sealed.request("GET", "/v1/secret/data/a", { token: "x" })).toMatchObject({
         status: 503,
@@ -276,7 +277,7 @@ describe("attacks", () => {
   it("through a browser find no welcome: no CORS, and on loopback only loopback names", async () => {
     const response = await server.request("GET", "/v1/sys/health", { token: null, headers: ["Origin: https://evil"] });
     expect(response.headers.toLowerCase()).not.toContain("access-control");
-    const dev = await startTestServer({ loopbackHostsOnly: true });
+    const dev = await startTestServer(kvFactory, { loopbackHostsOnly: true });
     try {
       const client = await dev.open();
       await client.send("GET /v1/sys/health HTTP/1.1\r\nHost: evil.example:8200\r\n\r\n");
@@ -291,7 +292,7 @@ describe("attacks", () => {
 
 describe("the server", () => {
   it("keeps connections, and ends them when it closes", async () => {
-    const closing = await startTestServer();
+    const closing = await startTestServer(kvFactory);
     const client = await closing.open();
     for (let i = 0; i < 3; i++) {
       await client.send("GET /v1/sys/health HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -303,7 +304,7 @@ describe("the server", () => {
   });
 
   it("answers what is under way before it ends", async () => {
-    const closing = await startTestServer();
+    const closing = await startTestServer(kvFactory);
     const client = await closing.open();
     const head = `PUT /v1/secret/data/x HTTP/1.1\r\nHost: x\r\nX-Vault-Token: ${closing.node.rootToken}\r\n`;
     await client.send(`${head}Content-Length: 11\r\n\r\n{"data"`);
@@ -318,7 +319,7 @@ describe("the server", () => {
   });
 
   it("can show its metrics to anybody, when told to", async () => {
-    const open = await startTestServer({ openMetrics: async () => "x 1\n" });
+    const open = await startTestServer(kvFactory, { openMetrics: async () => "x 1\n" });
     try {
       expect((await open.request("GET", "/v1/sys/metrics", { token: null })).body).toBe("x 1\n");
     } finally {
@@ -329,8 +330,8 @@ describe("the server", () => {
 
   it("shares its port with other workers where the platform can", async () => {
     if (process.platform !== "linux") return;
-    const first = await startTestServer({ reusePort: true });
-    const second = await startTestServer({ reusePort: true, port: first.port });
+    const first = await startTestServer(kvFactory, { reusePort: true });
+    const second = await startTestServer(kvFactory, { reusePort: true, port: first.port });
     expect(second.port).toBe(first.port);
     await first.close();
     await second.close();

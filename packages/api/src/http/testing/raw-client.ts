@@ -1,6 +1,7 @@
 /** Bytes to a socket and back: what no well-behaved client library would send. */
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { nodeTimers } from "@strongroom/runtime/node";
 import { LOCALHOST_CERTIFICATE } from "./localhost-certificate.ts";
 
 export interface RawResponse {
@@ -45,7 +46,7 @@ export class RawClient {
   /** Each part is a write of its own, sent when the one before has had time to arrive alone. */
   async send(...parts: readonly (string | Uint8Array)[]): Promise<void> {
     for (const [i, part] of parts.entries()) {
-      if (i > 0) await new Promise((resolve) => setTimeout(resolve, 4));
+      if (i > 0) await new Promise<void>((resolve) => nodeTimers.after(4, resolve));
       await new Promise<void>((resolve) => {
         this.#socket.write(typeof part === "string" ? Buffer.from(part, "latin1") : part, () => resolve());
       });

@@ -1,8 +1,8 @@
 /** A node in memory behind a real listener on loopback, with KV at `secret/`. */
 import { TestNode } from "@strongroom/core/testing";
+import type { BackendFactory } from "@strongroom/logical";
 import { silentLogger } from "@strongroom/runtime";
 import { nodeTimers } from "@strongroom/runtime/node";
-import { kvFactory } from "@strongroom/secrets";
 import { type HttpServer, type HttpServerOptions, startHttpServer } from "../server.ts";
 import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY } from "./localhost-certificate.ts";
 import { RawClient, type RawResponse } from "./raw-client.ts";
@@ -23,11 +23,13 @@ export interface RequestOptions {
   readonly headers?: readonly string[];
 }
 
+/** `kv` is the engine that hangs at `secret/`. */
 export async function startTestServer(
+  kv: BackendFactory,
   options: Partial<HttpServerOptions> & { protocol?: "http" | "https"; initialize?: boolean } = {},
 ): Promise<TestServer> {
   const { protocol = "http", initialize = true, ...rest } = options;
-  const node = new TestNode([kvFactory]);
+  const node = new TestNode([kv]);
   if (initialize) {
     await node.initialize();
     await node.call("update", "sys/mounts/secret", { body: { type: "kv", options: { version: "2" } } });
