@@ -19,7 +19,7 @@ const TAG = {
 } as const;
 
 /** Tag, definite length in its shortest form (§8.1.3, §10.1), contents. */
-export function tlv(tag: number, contents: Uint8Array): Uint8Array {
+function tlv(tag: number, contents: Uint8Array): Uint8Array {
   const length = contents.length;
   if (length < 0x80) return concatBytes([Uint8Array.of(tag, length), contents]);
   const digits: number[] = [];

@@ -87,7 +87,7 @@ export function signNodeCertificate(
 }
 
 /** The URI by which a node certificate names its node. */
-export function nodeUri(name: NodeName): string {
+function nodeUri(name: NodeName): string {
   return `strongroom://${name.clusterId}/node/${name.nodeId}`;
 }
 

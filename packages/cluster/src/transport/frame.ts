@@ -13,7 +13,7 @@ export class FrameError extends StrongroomError {
 export const FRAME_VERSION = 1;
 /** Of a whole frame, header included. */
 export const MAX_FRAME_BYTES = 65_536;
-export const FRAME_HEADER_BYTES = 12;
+const FRAME_HEADER_BYTES = 12;
 export const MAX_FRAME_PAYLOAD_BYTES: number = MAX_FRAME_BYTES - FRAME_HEADER_BYTES;
 /** Of a message in parts: the largest command and room around it. */
 export const MAX_MESSAGE_BYTES: number = 16 * 1024 * 1024;

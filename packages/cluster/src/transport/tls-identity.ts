@@ -20,7 +20,7 @@ export const ALPN = { peer: "strongroom-peer/1", snapshot: "strongroom-snapshot/
 export type Protocol = (typeof ALPN)[keyof typeof ALPN];
 
 /** Large enough for several frames at once; with it, a full socket says so while heartbeats still fit. */
-export const SOCKET_BUFFER_BYTES = 262_144;
+const SOCKET_BUFFER_BYTES = 262_144;
 
 /** This node, as it shows itself to others, and the authority by which it recognises them. */
 export interface TlsIdentity {
