@@ -16,11 +16,11 @@ const LEAVES_PER_READ = 128;
 
 export interface ListOptions {
   /** Only names after this one, in the order of the answer. */
-  readonly after?: string;
+  readonly after?: string | undefined;
   /** At most so many names. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Storage key of the row that fences the directory (`fences.ts`): for transactions that write. */
-  readonly fence?: Uint8Array;
+  readonly fence?: Uint8Array | undefined;
 }
 
 export interface ViewParts {

@@ -111,12 +111,15 @@ export class Barrier {
     const { rootKey, barrierId, clusterId, keyringRecord } = parts;
     assert(rootKey.length === KEY_BYTES && clusterId.length === ID_BYTES, "keys have 32 bytes, ids 16");
     const keyring = unwrapKeyring(this.#wrap, rootKey, barrierId, keyringRecord);
+    const before = this.sealed ? 0 : this.#keys.activeTerm();
     try {
       this.#keys.publish({ rootKey, clusterId, keyring });
     } finally {
       wipeKeyring(keyring);
     }
-    this.#logger.info("the barrier is open", { term: this.#keys.activeTerm() });
+    const term = keyring.activeTerm;
+    if (before === 0) this.#logger.info("the barrier is open", { term });
+    else if (before !== term) this.#logger.info("the keyring was rotated", { term });
   }
 
   /** Opens a keyring record that an entry has just changed, with the root key that this node has. As `open` otherwise. */

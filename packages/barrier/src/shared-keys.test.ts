@@ -58,6 +58,22 @@ describe("SharedKeys", () => {
     expect(() => keys.assertUnchanged(before.state)).not.toThrow();
   });
 
+  it("changes nothing when the same keys are published again", () => {
+    const keys = published();
+    const generation = keys.generation();
+    keys.publish(open);
+    expect(keys.generation()).toBe(generation);
+  });
+
+  it("takes a new root key and a new CA in place of the old ones", () => {
+    const keys = published();
+    const next = { privateKeyPkcs8: new Uint8Array(90).fill(8), certificateDer: new Uint8Array(500).fill(9) };
+    keys.publish({ ...open, rootKey: new Uint8Array(32).fill(7), keyring: { ...keyring, clusterCa: next } });
+    expect(keys.rootKey()).toEqual(new Uint8Array(32).fill(7));
+    expect(keys.clusterCaPrivateKey()).toEqual(next.privateKeyPkcs8);
+    expect(keys.clusterCaCertificate()).toEqual(next.certificateDer);
+  });
+
   it("refuses an older keyring, and one of another barrier or cluster, and keeps what it has", () => {
     const keys = SharedKeys.create();
     const newer = rotate(keyring);

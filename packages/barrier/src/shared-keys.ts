@@ -3,7 +3,7 @@
  * memory where key bytes lie (besides the short-lived `KeyObject`s that Node's crypto is given), so that sealing is one
  * `fill(0)`. Nothing here knows what the keys are for.
  *
- * Who publishes holds a lock; who reads takes none. A reader notes `state()` before it starts and calls
+ * Who publishes holds a lock; who reads takes none, but for what a publication changes in place. A reader notes `state()` before it starts and calls
  * `assertUnchanged` when it is done: if the keys were wiped in between, it worked with zeroes and has to drop its result.
  *
  * Layout, version 1. Words are 32 bits in the machine's order, read and written by `Atomics`; keys are bytes.
@@ -109,15 +109,19 @@ export class SharedKeys {
   }
 
   /**
-   * Makes the keys those of `open`, in any thread. Keys already published stay where they are, and a keyring that lacks
-   * one of them, or belongs to another barrier, is refused with `IntegrityError`: it is an older one put back.
+   * Makes the keys those of `open`, in any thread; the same ones again change nothing. Keys already published stay where
+   * they are, and a keyring that lacks one of them, or belongs to another barrier, is refused with `IntegrityError`: it is
+   * an older one put back.
    * Throws `SealedError` when the keys are wiped meanwhile, and leaves nothing behind then.
    */
   publish(open: OpenKeys): void {
     this.#lock();
     try {
       const state = this.state();
-      if ((state & 1) === 1) this.#assertSuccessor(open);
+      if ((state & 1) === 1) {
+        this.#assertSuccessor(open);
+        if (this.#isPublished(open)) return;
+      }
       this.#write(open);
       if (Atomics.compareExchange(this.#words, WORD.state, state, state | 1) !== state) {
         // Wiped meanwhile, and perhaps published anew by another thread over what was written here: close, then zero.
@@ -161,7 +165,7 @@ export class SharedKeys {
 
   /** Copies, which the caller wipes. */
   rootKey(): Uint8Array {
-    return this.#bytes.slice(AT.rootKey, AT.rootKey + KEY_BYTES);
+    return this.#settled(() => this.#bytes.slice(AT.rootKey, AT.rootKey + KEY_BYTES));
   }
 
   auditKey(): Uint8Array {
@@ -173,11 +177,13 @@ export class SharedKeys {
   }
 
   clusterCaPrivateKey(): Uint8Array {
-    return this.#bytes.slice(CA_KEY, CA_KEY + Atomics.load(this.#words, WORD.caKeyBytes));
+    return this.#settled(() => this.#bytes.slice(CA_KEY, CA_KEY + Atomics.load(this.#words, WORD.caKeyBytes)));
   }
 
   clusterCaCertificate(): Uint8Array {
-    return this.#bytes.slice(CA_CERTIFICATE, CA_CERTIFICATE + Atomics.load(this.#words, WORD.caCertificateBytes));
+    return this.#settled(() =>
+      this.#bytes.slice(CA_CERTIFICATE, CA_CERTIFICATE + Atomics.load(this.#words, WORD.caCertificateBytes)),
+    );
   }
 
   /** Views into the shared memory: read at each use, never kept. */
@@ -288,6 +294,32 @@ export class SharedKeys {
       this.#bytes.set(key, at + 8);
       Atomics.store(this.#words, at / 4, id);
     });
+  }
+
+  /** Whether a successor adds nothing. */
+  #isPublished({ rootKey, keyring }: OpenKeys): boolean {
+    const { privateKeyPkcs8, certificateDer } = keyring.clusterCa;
+    return (
+      keyring.dataKeys.length === Atomics.load(this.#words, WORD.dataKeys) &&
+      keyring.macKeys.length === Atomics.load(this.#words, WORD.macKeys) &&
+      privateKeyPkcs8.length === Atomics.load(this.#words, WORD.caKeyBytes) &&
+      certificateDer.length === Atomics.load(this.#words, WORD.caCertificateBytes) &&
+      this.#holds(AT.rootKey, rootKey) &&
+      this.#holds(AT.auditKey, keyring.auditKey) &&
+      this.#holds(AT.signingSeed, keyring.clusterSigningSeed) &&
+      this.#holds(CA_KEY, privateKeyPkcs8) &&
+      this.#holds(CA_CERTIFICATE, certificateDer)
+    );
+  }
+
+  /** Reads what a publication changes in place: the root key and the CA, which are asked for rarely. */
+  #settled<T>(read: () => T): T {
+    this.#lock();
+    try {
+      return read();
+    } finally {
+      this.#unlock();
+    }
   }
 
   /** All but the layout version, the state, the lock and the generation. */

@@ -1,9 +1,11 @@
 /** A member's side of a ceremony: it proves itself to the collector and takes the root key that is sealed to it. */
 import type { Cancel } from "@strongroom/runtime";
-import { assert, equalBytes, toHex } from "@strongroom/runtime";
+import { equalBytes, toHex } from "@strongroom/runtime";
 import type { CeremonyReply } from "./ceremony-messages.ts";
 import type { CeremonyParts } from "./ceremony-parts.ts";
+import { SealedMessageError } from "./errors.ts";
 import { deliveryContext, type MemberProof, proofMessage } from "./member-proof.ts";
+import { BARRIER_ID_BYTES } from "./seal-record.ts";
 import { createEphemeralKey, type EphemeralKey, openSealed } from "./sealed-message.ts";
 import { CEREMONY_TTL_MS, NONCE_BYTES } from "./unseal-ceremony.ts";
 
@@ -26,9 +28,9 @@ export class CeremonyAttendant {
     this.#parts = parts;
   }
 
-  /** The same proof each time it is asked for in one ceremony. */
+  /** The same proof each time it is asked for in one ceremony. Throws `SealedMessageError` for what names none. */
   prove(nonce: Uint8Array, barrierId: Uint8Array): MemberProof {
-    assert(nonce.length === NONCE_BYTES, "a nonce has 16 bytes");
+    if (nonce.length !== NONCE_BYTES || barrierId.length !== BARRIER_ID_BYTES) throw new SealedMessageError();
     const name = toHex(nonce);
     const known = this.#attended.get(name);
     if (known !== undefined && equalBytes(known.barrierId, barrierId)) return known.proof;

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeRequest } from "./ceremony-messages.ts";
 import { CEREMONY_METHOD } from "./ceremony-parts.ts";
@@ -138,6 +139,33 @@ describe("CeremonyService", () => {
     for (const garbage of [[], [1], [2, 1], [1, 99], [1, 1, 0], [1, 2, 0, 0, 0, 9]]) {
       expect([...(await service.handle(Uint8Array.from(garbage), 2))]).toEqual([1, 7, 5]);
     }
+  });
+
+  it("answers every message that a member could make up, and opens nothing by it", async () => {
+    const cluster = await TestCluster.start(3);
+    await submit(cluster, 2, 0);
+    await submit(cluster, 3, 1);
+    const recorded = cluster.calls.map(({ payload }) => payload);
+    const edit = fc.record({ at: fc.nat(400), byte: fc.nat(255), cut: fc.nat(400) });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...recorded),
+        fc.array(edit, { maxLength: 3 }),
+        fc.constantFrom(1, 2, 3, 9),
+        async (payload, edits, caller) => {
+          let bytes = payload.slice();
+          for (const { at, byte, cut } of edits) {
+            if (at < bytes.length) bytes[at] = byte;
+            if (cut < 40) bytes = bytes.slice(0, bytes.length - cut);
+          }
+          for (const { service } of cluster.nodes.values()) expect((await service.handle(bytes, caller))[0]).toBe(1);
+        },
+      ),
+      { numRuns: 200 },
+    );
+    expect(cluster.open).toEqual([false, false, false]);
+    const prove = encodeRequest({ type: "prove", nonce: new Uint8Array(3), barrierId: new Uint8Array(16) });
+    expect([...(await cluster.node(2).service.handle(prove, 1))]).toEqual([1, 7, 5]);
   });
 
   it("never sends a share or the root key in clear", async () => {

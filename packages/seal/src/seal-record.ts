@@ -10,7 +10,7 @@ import { PUBLIC_KEY_BYTES } from "./raw-keys.ts";
 import { checkSealConfig, type SealConfig } from "./shamir.ts";
 
 const SEAL_RECORD_VERSION = 1;
-const BARRIER_ID_BYTES = 16;
+export const BARRIER_ID_BYTES = 16;
 const CHECK_BYTES = 32;
 /** Codes on disk; kinds of seals to come take the next. */
 const TYPE_CODE = { shamir: 1 } as const;
