@@ -5,8 +5,12 @@
  */
 import { present } from "@strongroom/runtime";
 import { decodeRow, mapKey, type Revision, type TableOp } from "@strongroom/storage";
+import { RecentMap } from "./recent-map.ts";
 import { hashRow, RowDigest } from "./row-digest.ts";
 import type { RowReader } from "./types.ts";
+
+/** A row that is not there. */
+const ABSENT = "absent";
 
 interface CachedRow {
   readonly revision: Revision;
@@ -28,9 +32,7 @@ interface Batch {
 export class RowStore {
   readonly #reader: RowReader;
   readonly #digest: RowDigest;
-  readonly #cacheRows: number;
-  /** undefined: there is no such row. Oldest use first, roughly. */
-  readonly #cache = new Map<string, CachedRow | undefined>();
+  readonly #cache: RecentMap<CachedRow | typeof ABSENT>;
   readonly #pending = new Map<string, PendingValue>();
   readonly #batches: Batch[] = [];
   #batch = 1;
@@ -40,7 +42,7 @@ export class RowStore {
   constructor(reader: RowReader, options: { readonly digest: Uint8Array; readonly cacheRows: number }) {
     this.#reader = reader;
     this.#digest = RowDigest.from(options.digest);
-    this.#cacheRows = options.cacheRows;
+    this.#cache = new RecentMap(options.cacheRows);
   }
 
   /** The newest value, whether or not the table has it yet. */
@@ -63,9 +65,9 @@ export class RowStore {
     if (op.type === "put") {
       const rowHash = hashRow(op.key, op.value);
       this.#digest.add(rowHash);
-      this.#remember(text, { revision: decodeRow(op.value).revision, hash: rowHash });
+      this.#cache.set(text, { revision: decodeRow(op.value).revision, hash: rowHash });
     } else {
-      this.#remember(text, undefined);
+      this.#cache.set(text, ABSENT);
     }
     this.#stage(text, op);
   }
@@ -102,26 +104,17 @@ export class RowStore {
   }
 
   #lookUp(key: Uint8Array, text: string): CachedRow | undefined {
-    if (this.#cache.has(text)) return this.#cache.get(text);
+    const cached = this.#cache.get(text);
+    if (cached !== undefined) return cached === ABSENT ? undefined : cached;
     const bytes = this.getSync(key);
     const row = bytes === undefined ? undefined : { revision: decodeRow(bytes).revision, hash: undefined };
-    this.#remember(text, row);
+    this.#cache.set(text, row ?? ABSENT);
     return row;
   }
 
   #hashOf(key: Uint8Array, row: CachedRow): Uint8Array {
     row.hash ??= hashRow(key, present(this.getSync(key), "a row that has a revision is there"));
     return row.hash;
-  }
-
-  #remember(text: string, row: CachedRow | undefined): void {
-    this.#cache.delete(text);
-    this.#cache.set(text, row);
-    if (this.#cache.size <= this.#cacheRows) return;
-    for (const oldest of this.#cache.keys()) {
-      this.#cache.delete(oldest);
-      break;
-    }
   }
 
   #stage(text: string, op: TableOp): void {
