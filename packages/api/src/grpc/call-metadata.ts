@@ -1,0 +1,33 @@
+/** Who asks, from a call's metadata. What decides that may stand there once: of two values a proxy might pass on either. */
+import type { Metadata } from "@grpc/grpc-js";
+import { GrpcRefusal } from "./errors.ts";
+
+const TOKEN = "x-vault-token";
+const NAMESPACE = "x-vault-namespace";
+const TOKEN_MAX_LENGTH = 8192;
+const NAMESPACE_FORM = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
+
+/** The one token. Throws `GrpcRefusal`. */
+export function tokenOf(metadata: Metadata): Uint8Array {
+  const token = once(metadata, TOKEN);
+  if (token === undefined || token === "") {
+    throw new GrpcRefusal("missing_token", `the call carries no token: set the metadata "${TOKEN}"`);
+  }
+  if (token.length > TOKEN_MAX_LENGTH) throw new GrpcRefusal("bad_metadata", "the token is too long");
+  return Buffer.from(token, "latin1");
+}
+
+/** Without slashes around it; empty: the root namespace. Throws `GrpcRefusal`. */
+export function namespaceOf(metadata: Metadata): string {
+  const namespace = once(metadata, NAMESPACE)?.replace(/^\/|\/$/g, "") ?? "";
+  if (namespace !== "" && (namespace.length > 1024 || namespace === "root" || !NAMESPACE_FORM.test(namespace))) {
+    throw new GrpcRefusal("bad_metadata", `the metadata "${NAMESPACE}" is not a namespace path`);
+  }
+  return namespace;
+}
+
+function once(metadata: Metadata, name: string): string | undefined {
+  const values = metadata.get(name);
+  if (values.length > 1) throw new GrpcRefusal("bad_metadata", `the metadata "${name}" may be sent only once`);
+  return values[0]?.toString();
+}
