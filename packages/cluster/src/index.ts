@@ -65,7 +65,7 @@ export {
   DEFAULT_TICK_MS,
   DEFAULT_TIMINGS,
 } from "./replica/options.ts";
-export { BOOTSTRAP_INDEX, bootstrapTable, logStart, RecoveryError } from "./replica/recovered.ts";
+export { BOOTSTRAP_INDEX, bootstrapRows, bootstrapTable, logStart, RecoveryError } from "./replica/recovered.ts";
 export { Replica } from "./replica/replica.ts";
 export type { ReplicaShellOptions, ReplicaShellParts } from "./replica/shell.ts";
 export { ReplicaShell } from "./replica/shell.ts";

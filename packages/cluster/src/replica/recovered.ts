@@ -21,15 +21,21 @@ export class RecoveryError extends StrongroomError {
  */
 export const BOOTSTRAP_INDEX = 1;
 
+/** The rows of a state that holds nothing but its configuration. */
+export function bootstrapRows(
+  confState: ConfState,
+): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+  const start = { appliedIndex: toIndex(BOOTSTRAP_INDEX), appliedTerm: toTerm(1) };
+  return [{ key: REPLICA_STATE_KEY, value: encodeReplicaState({ ...initialReplicaState(confState), ...start }) }];
+}
+
 /** Makes the empty initial table the first state of a cluster of one voter. What it returns goes into the new WAL. */
 export async function bootstrapTable(table: Table, self: NodeId): Promise<InstalledSnapshot> {
   const confState: ConfState = { voters: [self], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
-  const index = toIndex(BOOTSTRAP_INDEX);
-  const term = toTerm(1);
-  const state = { ...initialReplicaState(confState), appliedIndex: index, appliedTerm: term };
-  await table.write([{ type: "put", key: REPLICA_STATE_KEY, value: encodeReplicaState(state) }]);
+  await table.write(bootstrapRows(confState).map((row) => ({ type: "put", ...row })));
   await table.flush();
-  return { metadata: { index, term, confState }, generation: INITIAL_GENERATION };
+  const metadata = { index: toIndex(BOOTSTRAP_INDEX), term: toTerm(1), confState };
+  return { metadata, generation: INITIAL_GENERATION };
 }
 
 /** Checks that log and state meet, and gives raft's view of the log. Throws `RecoveryError`. */

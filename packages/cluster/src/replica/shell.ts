@@ -122,7 +122,7 @@ export class ReplicaShell {
       onSynced: (token) => this.#event(() => this.#replica.synced(token)),
       onFatal: (error) => this.#fatal(error),
     });
-    this.#control = new ControlPlane(parts.transport, (worker, message) => this.#post(worker, [message]));
+    this.#control = new ControlPlane(options.id, parts.transport, (worker, message) => this.#post(worker, [message]));
   }
 
   /** Opens the state that the log names, and joins in. */
