@@ -41,6 +41,7 @@ const CONFIGURATION = {
   "parse-positional-numbers": false,
   "boolean-negation": false,
   "populate--": true,
+  "greedy-arrays": false,
   "unknown-options-as-args": true,
 };
 

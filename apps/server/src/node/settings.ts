@@ -99,7 +99,7 @@ function generatedCertificates(
   });
   return {
     tls: {
-      certPem: certificates.certPem + certificates.caPem,
+      certPem: certificates.certPem,
       keyPem: certificates.keyPem,
       minVersion: "TLSv1.2",
       clientCaPem: undefined,

@@ -3,7 +3,7 @@
  * nothing but the table on disk and the keys in shared memory.
  */
 import { join } from "node:path";
-import { startHttpServer } from "@strongroom/api";
+import { startGrpcServer, startHttpServer } from "@strongroom/api";
 import { Barrier, type SharedKeys } from "@strongroom/barrier";
 import {
   Autopilot,
@@ -187,37 +187,41 @@ async function startDuties(parts: DutyParts): Promise<() => void> {
 
 async function openDoors(parts: WorkerHostParts, core: Core): Promise<readonly Door[]> {
   const { settings } = parts;
-  return Promise.all(settings.listeners.map((listener) => openHttp(parts, core, listener)));
+  return Promise.all([
+    ...settings.listeners.map((listener) => openHttp(parts, core, listener)),
+    ...settings.grpcListeners.map((listener) => openGrpc(parts, core, listener)),
+  ]);
 }
 
 function openHttp(parts: WorkerHostParts, core: Core, listener: ListenerSettings): Promise<Door> {
-  const { clock, timers, entropy, logger, reusePort, loopbackHostsOnly } = parts;
-  const { tls } = listener;
+  const { clock, timers, entropy, logger, loopbackHostsOnly } = parts;
   return startHttpServer(
     {
-      host: listener.host,
-      port: listener.port,
-      reusePort,
+      ...doorOptions(parts, listener),
       loopbackHostsOnly,
       maxRequestBytes: listener.maxRequestBytes,
-      maxRequestDurationMs: listener.maxRequestDurationMs,
       headersTimeoutMs: listener.readHeaderTimeoutMs,
       requestTimeoutMs: listener.readTimeoutMs,
       keepAliveTimeoutMs: listener.idleTimeoutMs,
-      maxConnections: listener.maxConnections,
       ...(listener.unauthenticatedMetrics ? { openMetrics: parts.metricsText } : {}),
-      ...(tls === undefined
-        ? {}
-        : {
-            tls: {
-              cert: tls.certPem,
-              key: tls.keyPem,
-              minVersion: tls.minVersion,
-              requireClientCert: tls.requireClientCert,
-              ...(tls.clientCaPem === undefined ? {} : { clientCa: tls.clientCaPem }),
-            },
-          }),
     },
     { core, clock, timers, entropy, logger },
   );
+}
+
+function openGrpc(parts: WorkerHostParts, core: Core, listener: ListenerSettings): Promise<Door> {
+  const { clock, timers, entropy, logger } = parts;
+  return startGrpcServer(doorOptions(parts, listener), { core, clock, timers, entropy, logger });
+}
+
+/** What both kinds of door have in common. */
+function doorOptions(
+  { reusePort }: WorkerHostParts,
+  { host, port, tls, maxConnections, maxRequestDurationMs }: ListenerSettings,
+) {
+  const options = { host, port, reusePort, maxConnections, maxRequestDurationMs };
+  if (tls === undefined) return options;
+  const { certPem, keyPem, minVersion, requireClientCert, clientCaPem } = tls;
+  const clientCa = clientCaPem === undefined ? {} : { clientCa: clientCaPem };
+  return { ...options, tls: { cert: certPem, key: keyPem, minVersion, requireClientCert, ...clientCa } };
 }

@@ -2,10 +2,10 @@
  * The cluster's nodes as the replicated state knows them, kept in memory for those who may not wait: a ceremony asks for
  * the members in the middle of a step. There are few, and a change of their rows is heard of through the invalidations.
  */
-import { decodeNodeRecord, type NodeRecord, nodeKey } from "@strongroom/cluster";
+import { decodeNodeRecord, type NodeRecord } from "@strongroom/cluster";
 import type { Logger } from "@strongroom/runtime";
 import { asError, ByteReader } from "@strongroom/runtime";
-import { KEY_KIND, makeKey, prefixRange, type ReplicatedStore, type SnapshotReader } from "@strongroom/storage";
+import { KEY_KIND, makeKey, prefixRange, type ReplicatedStore } from "@strongroom/storage";
 
 export interface KnownNode extends NodeRecord {
   readonly nodeId: number;
@@ -18,8 +18,10 @@ export class NodeDirectory {
   readonly #store: ReplicatedStore;
   readonly #logger: Logger;
   #nodes: readonly KnownNode[] = [];
-  #reading: Promise<void> | undefined;
-  #stale = false;
+  /** The index up to which the nodes were read, and the one that they are wanted of. */
+  #readIndex = 0;
+  #wantedIndex = 0;
+  #reading = false;
 
   private constructor(store: ReplicatedStore, logger: Logger) {
     this.#store = store;
@@ -29,9 +31,9 @@ export class NodeDirectory {
   static async open(store: ReplicatedStore, logger: Logger): Promise<NodeDirectory> {
     const directory = new NodeDirectory(store, logger);
     store.onInvalidation((event) => {
-      if (event.type === "all" || event.keys.some((key) => key[0] === KEY_KIND.node)) directory.#refresh();
+      if (event.type === "all" || event.keys.some((key) => key[0] === KEY_KIND.node)) directory.#refresh(event.index);
     });
-    directory.#nodes = await readNodes(store);
+    await directory.#readOnce();
     return directory;
   }
 
@@ -39,39 +41,38 @@ export class NodeDirectory {
     return this.#nodes;
   }
 
-  find(nodeId: number): KnownNode | undefined {
-    return this.#nodes.find((node) => node.nodeId === nodeId);
+  #refresh(index: number): void {
+    this.#wantedIndex = Math.max(this.#wantedIndex, index);
+    if (this.#reading) return;
+    this.#reading = true;
+    void this.#catchUp();
   }
 
-  #refresh(): void {
-    this.#stale = true;
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined;
-    });
-  }
-
-  async #read(): Promise<void> {
-    while (this.#stale) {
-      this.#stale = false;
-      try {
-        this.#nodes = await readNodes(this.#store);
-      } catch (error) {
-        this.#logger.warn("the list of nodes could not be read again", { error: asError(error) });
+  /** A snapshot taken in the turn of the news may still be one from before it. */
+  async #catchUp(): Promise<void> {
+    try {
+      while (this.#readIndex < this.#wantedIndex) {
+        await new Promise<void>((resolve) => this.#store.timers.immediate(resolve));
+        await this.#readOnce();
       }
+    } catch (error) {
+      this.#logger.warn("the list of nodes could not be read again", { error: asError(error) });
     }
+    this.#reading = false;
+  }
+
+  async #readOnce(): Promise<void> {
+    const { nodes, index } = await readNodes(this.#store);
+    this.#nodes = nodes;
+    this.#readIndex = index;
   }
 }
 
-/** One node's row, from a snapshot that the caller holds. */
-export function readNode(snapshot: SnapshotReader, nodeId: number): NodeRecord | undefined {
-  const row = snapshot.get(nodeKey(nodeId));
-  return row === undefined ? undefined : decodeNodeRecord(row.value);
-}
-
-async function readNodes(store: ReplicatedStore): Promise<KnownNode[]> {
+async function readNodes(store: ReplicatedStore): Promise<{ nodes: KnownNode[]; index: number }> {
   const snapshot = store.localSnapshot();
   const rows = snapshot.iterate(prefixRange(PREFIX));
   const nodes: KnownNode[] = [];
+  const index = snapshot.appliedIndex;
   try {
     for (let page = await rows.next(PAGE); page.length > 0; page = await rows.next(PAGE)) {
       for (const { key, row } of page) {
@@ -83,5 +84,5 @@ async function readNodes(store: ReplicatedStore): Promise<KnownNode[]> {
     await rows.close();
     snapshot.release();
   }
-  return nodes;
+  return { nodes, index };
 }
