@@ -87,7 +87,7 @@ describe("BarrierView", () => {
     expect(await view.list("d/")).toEqual(["a", "a/", "b", "c"]);
     expect(await view.list("d")).toEqual(["a", "a/", "b", "c"]);
     expect(await view.list("d/", { after: "a", limit: 2 })).toEqual(["a/", "b"]);
-    expect(await view.list("d/", { limit: 0 })).toEqual([]);
+    for (const limit of [0, -1]) expect(await view.list("d/", { limit })).toEqual([]);
     expect(await view.list("nowhere/")).toEqual([]);
     expect(await view.list("")).toEqual(["d/", "e"]);
   });

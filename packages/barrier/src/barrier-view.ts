@@ -17,7 +17,7 @@ const LEAVES_PER_READ = 128;
 export interface ListOptions {
   /** Only names after this one, in the order of the answer. */
   readonly after?: string | undefined;
-  /** At most so many names. */
+  /** At most so many names; none for zero and below. */
   readonly limit?: number | undefined;
   /** Storage key of the row that fences the directory (`fences.ts`): for transactions that write. */
   readonly fence?: Uint8Array | undefined;
@@ -90,7 +90,7 @@ export class BarrierView {
     children.sort(comparePaths);
     const { after, limit } = options;
     if (after !== undefined) children = children.filter((name) => comparePaths(name, after) > 0);
-    return limit === undefined ? children : children.slice(0, limit);
+    return limit === undefined ? children : children.slice(0, Math.max(0, limit));
   }
 
   /** Where the row of `path` lies: for guards, fences and invalidations. */

@@ -9,7 +9,7 @@ import { encodeClusterRecord } from "./cluster-record.ts";
 import { SharedCommandAuthenticator, type SignedMac } from "./command-authenticator.ts";
 import { SealedError } from "./errors.ts";
 import { createKeyWrap, type KeyWrap } from "./key-wrap.ts";
-import { type ClusterCa, createKeyring, ID_BYTES, KEY_BYTES, rotateKeyring } from "./keyring.ts";
+import { type ClusterCa, createKeyring, ID_BYTES, KEY_BYTES, type KeyringState, rotateKeyring } from "./keyring.ts";
 import { unwrapKeyring, wipeKeyring, wrapKeyring } from "./keyring-record.ts";
 import { NameHasher, type Scope } from "./names.ts";
 import { openRowValue, SealedRows, sealRowValue } from "./sealed-rows.ts";
@@ -193,14 +193,16 @@ export class Barrier {
    * of the row that `keyringRecord` is. In use only once it was applied and `refresh`ed. Throws `KeyringFullError`.
    */
   rotate(parts: { keyringRecord: Uint8Array; nowMs: number }): Uint8Array {
+    const { barrierId } = this;
     const rootKey = this.rootKey();
+    let keyring: KeyringState | undefined;
     try {
-      const keyring = unwrapKeyring(this.#wrap, rootKey.expose(), this.#keys.barrierId(), parts.keyringRecord);
-      const rotated = rotateKeyring(keyring, { maxKeys: MAX_KEYS, nowMs: parts.nowMs, entropy: this.#entropy });
-      const record = wrapKeyring(this.#wrap, rootKey.expose(), rotated);
-      wipeKeyring(rotated);
-      return record;
+      keyring = unwrapKeyring(this.#wrap, rootKey.expose(), barrierId, parts.keyringRecord);
+      // Holds the old keys' own bytes: wiping it wipes them too.
+      keyring = rotateKeyring(keyring, { maxKeys: MAX_KEYS, nowMs: parts.nowMs, entropy: this.#entropy });
+      return wrapKeyring(this.#wrap, rootKey.expose(), keyring);
     } finally {
+      if (keyring !== undefined) wipeKeyring(keyring);
       rootKey.wipe();
     }
   }

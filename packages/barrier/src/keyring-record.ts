@@ -32,9 +32,15 @@ export function unwrapKeyring(
   const wrapped = { check: reader.raw(KEY_CHECK_BYTES), sealed: reader.raw(reader.remaining) };
   const clear = equalBytes(ownId, barrierId) ? wrap.unwrap(rootKey, header(barrierId), wrapped) : undefined;
   if (clear === undefined) throw new IntegrityError("the keyring");
-  const keyring = decodeKeyring(clear);
-  if (!equalBytes(keyring.barrierId, barrierId)) throw new IntegrityError("the keyring");
-  return keyring;
+  try {
+    const keyring = decodeKeyring(clear);
+    if (equalBytes(keyring.barrierId, barrierId)) return keyring;
+  } catch (error) {
+    clear.fill(0);
+    throw error;
+  }
+  clear.fill(0);
+  throw new IntegrityError("the keyring");
 }
 
 export function wipeKeyring(keyring: KeyringState): void {

@@ -29,7 +29,10 @@ export function createEphemeralKey(entropy: Entropy): EphemeralKey {
   return { publicKey: rawPublicKey(privateKey), privateKey };
 }
 
-/** version u8 ‖ ephemeral public key ‖ ciphertext ‖ tag. Throws `SealedMessageError` for a public key of small order. */
+/**
+ * version u8 ‖ ephemeral public key ‖ ciphertext ‖ tag. `context` has at most 900 bytes, since Node's HKDF takes 1,024.
+ * Throws `SealedMessageError` for a public key of small order.
+ */
 export function sealTo(
   message: { recipientPublicKey: Uint8Array; context: Uint8Array; plaintext: Uint8Array },
   entropy: Entropy,
