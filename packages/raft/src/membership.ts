@@ -9,6 +9,7 @@ import { describeConfig } from "./describe-config.ts";
 import { type ConfState, type Entry, type Index, NO_NODE, type Snapshot, type Term } from "./entry.ts";
 import { hex, type Raft } from "./raft.ts";
 import { answerConfirmedReads, broadcastAppend, maybeCommit, maybeSendAppend } from "./replicate.ts";
+import { Tracker } from "./tracker/tracker.ts";
 
 /**
  * Why the membership change `entry`, proposed as the `offset`-th of its batch, may not enter the log now; undefined if it
@@ -39,7 +40,8 @@ export function refuseConfChange(raft: Raft, entry: Entry, offset: number): stri
 
 /** Puts a committed change in force. Called when its entry is applied, on each node alike. Throws `ConfChangeError`. */
 export function applyConfChange(raft: Raft, change: ConfChangeV2): ConfState {
-  const changer = new Changer(raft.tracker, raft.log.lastIndex());
+  const tracker = raft.overtaken ?? raft.tracker;
+  const changer = new Changer(tracker, raft.log.lastIndex());
   let changed: Changed;
   if (leavesJoint(change)) {
     changed = changer.leaveJoint();
@@ -47,7 +49,9 @@ export function applyConfChange(raft: Raft, change: ConfChangeV2): ConfState {
     const { joint, autoLeave } = entersJoint(change);
     changed = joint ? changer.enterJoint(autoLeave, change.changes) : changer.simple(change.changes);
   }
-  return switchTo(raft, changed);
+  if (tracker === raft.tracker) return switchTo(raft, changed);
+  tracker.setConfig(changed.config, changed.progress);
+  return tracker.confState();
 }
 
 function switchTo(raft: Raft, { config, progress }: Changed): ConfState {
@@ -102,6 +106,10 @@ export function restoreSnapshot(raft: Raft, snapshot: Snapshot): boolean {
     );
     log.commitTo(index);
     return false;
+  }
+  if (raft.overtaken === undefined) {
+    raft.overtaken = new Tracker(tracker.limits);
+    raft.overtaken.setConfig(tracker.config, tracker.progress);
   }
   log.restore(snapshot);
   switchTo(raft, restoreConfig(tracker.limits, confState, log.lastIndex()));

@@ -33,6 +33,11 @@ export class Raft {
   readonly logger: RaftLogger;
   readonly log: RaftLog;
   readonly tracker: Tracker;
+  /**
+   * While a received snapshot waits to be installed, `tracker` has its configuration already, but the state machine may still
+   * be applying entries from before it. Their membership changes go here.
+   */
+  overtaken: Tracker | undefined;
   readonly readOnly: ReadOnly;
 
   term: Term = NO_TERM;
@@ -74,8 +79,7 @@ export class Raft {
     const { config: members, progress } = restoreConfig(this.tracker.limits, confState, last.index);
     this.tracker.setConfig(members, progress);
     this.logger.info(`${hex(this.id)} switched to configuration ${describeConfig(members)}`);
-    this.#loadHardState(hardState);
-    if (config.applied > 0) this.log.appliedTo(config.applied, 0);
+    this.#resume(hardState, config.applied);
     this.becomeFollower(this.term, NO_NODE);
     const peers = this.tracker.voterIds.map(hex).join(",");
     this.logger.info(
@@ -83,14 +87,17 @@ export class Raft {
     );
   }
 
-  #loadHardState({ term, vote, commit }: HardState): void {
-    if (term === 0 && vote === NO_NODE && commit === 0) return;
-    if (commit < this.log.committed || commit > this.log.lastIndex()) {
+  // The stored commit index may be behind what was applied or compacted, since it is written without haste; what was
+  // applied was committed. It cannot be beyond the log.
+  #resume({ term, vote, commit }: HardState, applied: Index): void {
+    const known = Math.max(commit, applied, this.log.committed) as Index;
+    if (known > this.log.lastIndex()) {
       fail(
-        `the stored commit index ${commit} is out of [${this.log.committed}, ${this.log.lastIndex()}]: the log was truncated or lost`,
+        `committed (${commit}) or applied (${applied}) entries are missing, the log ends at ${this.log.lastIndex()}: it was truncated or lost`,
       );
     }
-    this.log.commitTo(commit);
+    this.log.commitTo(known);
+    this.log.appliedTo(Math.max(applied, this.log.applied) as Index, 0);
     this.term = term;
     this.vote = vote;
   }

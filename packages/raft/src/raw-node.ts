@@ -9,7 +9,8 @@
  *       MsgStorageApply:  to the state machine, in order; once that has applied, step its `responses`
  *       any other:        to the peer `message.to`; it may be lost, doubled or reordered
  *
- * and applies a committed membership change with `applyConfChange` before it steps the `MsgStorageApply`'s response. After
+ * and applies a committed membership change with `applyConfChange` before it steps the `MsgStorageApply`'s response. Once
+ * a snapshot is installed, entries up to its index that still wait to be applied are skipped, their responses are not. After
  * a `RaftInvariantError`, or a write that failed, the node must not be used again.
  */
 

@@ -113,6 +113,8 @@ function snapshotInstalled(raft: Raft, snapshot: Snapshot | undefined): void {
   if (snapshot === undefined) return;
   const { index } = snapshot.metadata;
   raft.log.unstable.stableSnapshotTo(index);
+  // From now on nothing from before the snapshot is applied any more.
+  if (raft.log.unstable.snapshot === undefined) raft.overtaken = undefined;
   appliedTo(raft, index, 0);
 }
 

@@ -7,7 +7,10 @@ import type { ConfState, Entry, HardState, Index, Snapshot, Term } from "../entr
  * `MsgStorageAppendResp`. The core never asks for more than that.
  */
 export interface LogStorage {
-  /** The hard state and configuration with which the node starts. Called once. */
+  /**
+   * The hard state and configuration with which the node starts. Called once. The configuration is the one in force at
+   * `RaftConfig.applied`: changes above that are applied again.
+   */
   initialState(): { readonly hardState: HardState; readonly confState: ConfState };
   /**
    * Entries from `lo` (included) to `hi` (excluded), as many as fit in `maxBytes` by `entryBytes`, but at least one. Throws
@@ -20,6 +23,9 @@ export interface LogStorage {
   firstIndex(): Index;
   /** The last index in the log, or `firstIndex() - 1` where it is empty. */
   lastIndex(): Index;
-  /** The newest snapshot, at or above `firstIndex() - 1`. Throws `SnapshotTemporarilyUnavailableError` while one is being made. */
+  /**
+   * A snapshot at or above `firstIndex() - 1`, and at or above the last membership change that was applied: a new member
+   * does not install one whose configuration lacks it. The state machine's present state is always right. Throws `SnapshotTemporarilyUnavailableError` while one is being made.
+   */
   snapshot(): Snapshot;
 }
