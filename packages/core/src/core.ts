@@ -43,6 +43,8 @@ export class Core {
   readonly #durations: Histogram;
   readonly #unsubscribe: () => void;
   #closed = false;
+  #underWay = 0;
+  #onIdle: (() => void) | undefined;
 
   private constructor(dependencies: CoreDependencies) {
     const { store, barrier, backends, logger, metrics } = dependencies;
@@ -81,9 +83,9 @@ export class Core {
    * `runTransaction` throws, all of them `StrongroomError`s with a stable code.
    */
   async handle(request: CoreRequest): Promise<CoreResult> {
-    if (this.#closed) throw new ClosingError();
     const { clock } = this.#dependencies;
     const startMs = clock.monotonicMs();
+    this.#enter();
     try {
       const system = this.#findSystem(request.path);
       if (system?.declared?.access === "open" && request.operation !== "help") {
@@ -95,6 +97,7 @@ export class Core {
       return await this.#runSystem(system, request, request.operation);
     } finally {
       this.#durations.observe(clock.monotonicMs() - startMs);
+      this.#leave();
     }
   }
 
@@ -103,11 +106,16 @@ export class Core {
    * `SealedError`.
    */
   async checkToken(request: Pick<CoreRequest, "token" | "deadlineMs" | "signal">): Promise<void> {
-    if (this.#dependencies.barrier.sealed) throw new SealedError();
-    const rowKey = this.#tokenRowKey(request);
-    await this.#transact(request, "read", (tx) => {
-      this.#tokens.authenticate(tx, rowKey, "read");
-    });
+    this.#enter();
+    try {
+      if (this.#dependencies.barrier.sealed) throw new SealedError();
+      const rowKey = this.#tokenRowKey(request);
+      await this.#transact(request, "read", (tx) => {
+        this.#tokens.authenticate(tx, rowKey, "read");
+      });
+    } finally {
+      this.#leave();
+    }
   }
 
   /** Deletes what removed mounts have left behind, on this node or on one that died before it was done. */
@@ -115,11 +123,27 @@ export class Core {
     return this.#sweeper.sweep();
   }
 
-  /** Takes nothing new; requests under way go on. Idempotent. */
+  /** Takes nothing new, and resolves when the requests under way are answered. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#unsubscribe();
     await this.#sweeper.close();
+    while (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    // Not before: what is under way trusts the caches, and they this subscription.
+    this.#unsubscribe();
+  }
+
+  #enter(): void {
+    if (this.#closed) throw new ClosingError();
+    this.#underWay++;
+  }
+
+  #leave(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) this.#onIdle?.();
   }
 
   #findSystem(path: string): { backend: SystemBackend; below: string; declared: SystemPath | undefined } | undefined {

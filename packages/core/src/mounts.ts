@@ -11,7 +11,7 @@ import {
   type MountInfo,
   type RequestContext,
 } from "@strongroom/logical";
-import { ByteReader, ByteWriter, fromHex, present } from "@strongroom/runtime";
+import { fromHex, present } from "@strongroom/runtime";
 import { EPOCH_KEY, type Invalidation, KEY_KIND, type Transaction } from "@strongroom/storage";
 import {
   decodeMountTable,
@@ -123,7 +123,6 @@ export class Mounts {
     for (const entry of state.mounts) {
       const known = this.#running.get(entry.uuid);
       const mount = known !== undefined && sameEntry(known.entry, entry) ? known : this.#make(entry);
-      // A type that this program does not know yet: its requests find no mount, all others are served.
       if (mount === undefined) continue;
       running.set(entry.uuid, mount);
       byPath.set(entry.path, mount);
@@ -132,11 +131,17 @@ export class Mounts {
     return { state, byPath };
   }
 
+  /** Nothing for a type or an option that this program does not know yet: its requests find no mount, all others are served. */
   #make(entry: MountEntry): Mount | undefined {
     const info = mountInfoOf(entry);
     const factory = this.#factories.get(entry.type);
     if (factory === undefined) return undefined;
-    return { entry, info, backend: factory.create(info), scope: scopeOf(entry.uuid) };
+    try {
+      return { entry, info, backend: factory.create(info), scope: scopeOf(entry.uuid) };
+    } catch (error) {
+      if (error instanceof LogicalError) return undefined;
+      throw error;
+    }
   }
 }
 
@@ -185,9 +190,7 @@ function isEpoch(key: Uint8Array): boolean {
   return key.length === 1 && key[0] === KEY_KIND.epoch;
 }
 
-/** The row counts the changes in a u64; what requests guard is its revision. */
+/** What requests guard is the row's revision; it has no content. */
 function bumpEpoch(tx: Transaction): void {
-  const row = tx.get(EPOCH_KEY);
-  const count = row === undefined ? 0 : new ByteReader(row.value).u64();
-  tx.put(EPOCH_KEY, 0, new ByteWriter(8).u64(count + 1).finish());
+  tx.put(EPOCH_KEY, 0, new Uint8Array(0));
 }

@@ -4,7 +4,8 @@ import { GrpcRefusal } from "./errors.ts";
 
 const TOKEN = "x-vault-token";
 const NAMESPACE = "x-vault-namespace";
-const TOKEN_MAX_LENGTH = 8192;
+/** HTTP/2 hands a repeated header on as one text with commas, so no token may have one. */
+const TOKEN_FORM = /^[\x21-\x2b\x2d-\x7e]{1,8192}$/;
 const NAMESPACE_FORM = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 
 /** The one token. Throws `GrpcRefusal`. */
@@ -13,7 +14,9 @@ export function tokenOf(metadata: Metadata): Uint8Array {
   if (token === undefined || token === "") {
     throw new GrpcRefusal("missing_token", `the call carries no token: set the metadata "${TOKEN}"`);
   }
-  if (token.length > TOKEN_MAX_LENGTH) throw new GrpcRefusal("bad_metadata", "the token is too long");
+  if (!TOKEN_FORM.test(token)) {
+    throw new GrpcRefusal("bad_metadata", `the metadata "${TOKEN}" is not one token`);
+  }
   return Buffer.from(token, "latin1");
 }
 

@@ -206,14 +206,14 @@ async function closeAll(parts: {
   readonly graceMs: number;
 }): Promise<void> {
   const { listener, server, sockets, timers, graceMs } = parts;
-  const listenerClosed = new Promise<void>((resolve) => listener.close(() => resolve()));
-  const cut = (): void => {
-    server.forceShutdown();
+  const cancel = timers.after(graceMs, () => {
     for (const socket of sockets) socket.destroy();
-  };
-  const cancel = timers.after(graceMs, cut);
-  await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  });
+  // Each session ends with its last call and closes its socket. grpc-js reports itself done sooner than that, so it is the
+  // listener that tells: it is closed when its last connection is.
+  const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+  server.tryShutdown(() => undefined);
+  await closed;
   cancel();
-  cut();
-  await listenerClosed;
+  server.forceShutdown();
 }
