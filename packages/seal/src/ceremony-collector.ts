@@ -12,7 +12,7 @@ import {
   type Refusal,
 } from "./ceremony-messages.ts";
 import { CEREMONY_METHOD, type CeremonyParts } from "./ceremony-parts.ts";
-import { InvalidShareError, SealedMessageError } from "./errors.ts";
+import { InvalidShareError, SealedMessageError, SecondHolderError } from "./errors.ts";
 import {
   type CeremonyMember,
   deliveryContext,
@@ -214,7 +214,7 @@ export class CeremonyCollector {
     const { barrierId } = record;
     const { open, proof } = await this.#askForProof(current, member);
     const known = current.holders.get(member.nodeId);
-    if (known !== undefined && !sameHolder(known, proof)) throw new SealedMessageError();
+    if (known !== undefined && !sameHolder(known, proof)) throw new SecondHolderError(member.nodeId);
     current.holders.set(member.nodeId, proof);
     if (open) return;
     const context = deliveryContext({ barrierId, nonce, nodeId: member.nodeId, bootCounter: proof.bootCounter });

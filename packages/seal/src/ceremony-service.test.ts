@@ -101,6 +101,16 @@ describe("CeremonyService", () => {
     expect(copy.open).toBe(false);
   });
 
+  it("opens neither of two processes when the one at the address is not the one that gave a share", async () => {
+    const cluster = await TestCluster.start(3);
+    await submit(cluster, 2, 0);
+    const first = cluster.node(2);
+    cluster.nodes.set(2, cluster.startNode(2, 1));
+    await submit(cluster, 3, 1);
+    expect(await submit(cluster, 1, 2)).toMatchObject({ complete: { opened: [1, 3], failed: [2] } });
+    expect([first.open, cluster.node(2).open]).toEqual([false, false]);
+  });
+
   it("refuses a process that runs as the collector's own node", async () => {
     const cluster = await TestCluster.start(3);
     const copy = cluster.startNode(1, 2);
