@@ -83,6 +83,7 @@ export { INITIAL_GENERATION } from "./state/generation-store.ts";
 export { Generations } from "./state/generations.ts";
 export { MEMBERSHIP_KEY, PROPOSER_INDEX_KEY, proposerKey, REPLICA_STATE_KEY } from "./state/keys.ts";
 export { membershipMutation } from "./state/membership-change.ts";
+export type { MemoryGenerationsOptions } from "./state/memory-generations.ts";
 export { MemoryGenerations } from "./state/memory-generations.ts";
 export { SEQUENCE_WINDOW } from "./state/proposer-table.ts";
 export { REGISTRATION_SEQUENCE, registrationMutation } from "./state/registration.ts";
