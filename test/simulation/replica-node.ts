@@ -109,7 +109,7 @@ export class SimulatedNode {
     const { time, random, network, history, keys } = this.#parts;
     const { id, peers } = this.#options;
     const wal = recoverWal(this.#disk);
-    if (wal.status !== "ok") return fail(`the log of node ${id} is ${wal.status}`);
+    if (wal.status !== "ok") fail(`the log of node ${id} is ${wal.status}`);
     const generation = wal.installed?.generation ?? INITIAL_GENERATION;
     const table = this.#tables.get(generation) ?? fail(`generation ${generation} of node ${id} is gone`);
     for (const name of this.#tables.keys()) if (name !== generation) this.#tables.delete(name);
@@ -274,7 +274,7 @@ export class SimulatedNode {
         return;
       case "switch-generation": {
         const standby = this.#standby;
-        if (standby?.generation !== effect.generation) return fail("another generation was switched in");
+        if (standby?.generation !== effect.generation) fail("another generation was switched in");
         this.#standby = undefined;
         this.snapshotsInstalled++;
         life.table = standby.table;
@@ -291,7 +291,8 @@ export class SimulatedNode {
         life.transport.setRemoved(effect.removed);
         return;
       case "disconnect":
-        return fail("a true append was refused");
+        fail("a true append was refused");
+        return;
       case "log":
         return;
     }

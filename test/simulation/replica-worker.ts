@@ -50,9 +50,9 @@ export class SimulatedWorker {
     this.#parts = parts;
   }
 
-  /** Operations without an end that this worker still waits for. */
+  /** Operations and reads without an end that this worker still waits for. */
   get openCount(): number {
-    return this.#open.size + (this.#registered ? 0 : 1);
+    return this.#open.size + this.#reads.size + this.#waitingReads.length + (this.#registered ? 0 : 1);
   }
 
   hear(messages: readonly ReplicaToWorker[]): void {
