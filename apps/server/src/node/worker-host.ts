@@ -99,6 +99,7 @@ export class WorkerHost {
       joins: settings.joinToken !== undefined,
       restartWorkers: parts.restartWorkers,
       clock,
+      timers,
       entropy,
       logger,
     });

@@ -15,12 +15,12 @@ import {
   type SealGate,
   type SealStatus,
 } from "@strongroom/core";
-import type { Clock, Entropy, Logger, SecretBytes } from "@strongroom/runtime";
+import type { Clock, Entropy, Logger, SecretBytes, Timers } from "@strongroom/runtime";
 import { StrongroomError, silentLogger } from "@strongroom/runtime";
 import { createShamirSeal, decodeSealRecord, sealTo } from "@strongroom/seal";
 import { CLUSTER_KEY, SEAL_RECORD_KEY, Transaction } from "@strongroom/storage";
 import { uuidText } from "./ids.ts";
-import { decodeStatus, OWN_METHOD, SHARE_CONTEXT } from "./seal-host.ts";
+import { decodeStatus, OWN_METHOD, type OwnCeremonyStatus, SHARE_CONTEXT } from "./seal-host.ts";
 
 export interface NodeSealGateParts {
   readonly store: WorkerStore;
@@ -34,11 +34,13 @@ export interface NodeSealGateParts {
   /** Has every worker of this node ended and started anew, once the reply is out. */
   readonly restartWorkers: () => void;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly entropy: Entropy;
   readonly logger: Logger;
 }
 
 const ASK_TIMEOUT_MS = 5_000;
+const ASK_PAUSE_MS = 20;
 const CLUSTER_ID_BYTES = 16;
 
 export class NodeSealGate implements SealGate {
@@ -99,11 +101,9 @@ export class NodeSealGate implements SealGate {
   }
 
   async submitShare(share: Uint8Array): Promise<SealStatus> {
-    const { store, cluster, entropy } = this.#parts;
+    const { entropy } = this.#parts;
     try {
-      const recipientPublicKey = await cluster.call(store.nodeId, OWN_METHOD.key, new Uint8Array(0), {
-        timeoutMs: ASK_TIMEOUT_MS,
-      });
+      const recipientPublicKey = await this.#callHost(OWN_METHOD.key, new Uint8Array(0));
       const sealed = sealTo({ recipientPublicKey, context: SHARE_CONTEXT, plaintext: share }, entropy);
       const { progress } = await this.#ask(OWN_METHOD.share, sealed);
       return { ...this.#recorded(), progress };
@@ -130,9 +130,23 @@ export class NodeSealGate implements SealGate {
     this.#parts.restartWorkers();
   }
 
-  async #ask(method: string, payload: Uint8Array): Promise<ReturnType<typeof decodeStatus>> {
-    const { cluster, store } = this.#parts;
-    return decodeStatus(await cluster.call(store.nodeId, method, payload, { timeoutMs: ASK_TIMEOUT_MS }));
+  async #ask(method: string, payload: Uint8Array): Promise<OwnCeremonyStatus> {
+    return decodeStatus(await this.#callHost(method, payload));
+  }
+
+  /** Right after the start of a node, or of its workers, the one that handles the seal may come a moment later. */
+  async #callHost(method: string, payload: Uint8Array): Promise<Uint8Array> {
+    const { cluster, store, clock, timers } = this.#parts;
+    const deadlineMs = clock.monotonicMs() + ASK_TIMEOUT_MS;
+    for (;;) {
+      try {
+        return await cluster.call(store.nodeId, method, payload, { timeoutMs: deadlineMs - clock.monotonicMs() });
+      } catch (error) {
+        const early = error instanceof StrongroomError && error.code === "unserved";
+        if (!early || clock.monotonicMs() + ASK_PAUSE_MS > deadlineMs) throw error;
+      }
+      await new Promise<void>((resolve) => timers.after(ASK_PAUSE_MS, resolve));
+    }
   }
 
   /** What this node's own state says. */

@@ -89,7 +89,7 @@ export class ControlPlane {
     const worker = this.#servers.get(method)?.at(-1);
     if (worker === undefined) {
       return Promise.reject(
-        new ServedCallError("unavailable", `nobody serves ${method} on this node at the moment; try again`),
+        new ServedCallError("unserved", `nobody serves ${method} on this node at the moment; try again`),
       );
     }
     const id = this.#nextId++;
