@@ -81,4 +81,18 @@ describe("a log on a thread of its own", () => {
     await expect(appendAll(disk, createWal(disk, identity, options), 500)).rejects.toThrow(/ENOSPC/);
     expect(disk.writes).toBe(21);
   });
+
+  it("reports the end of its thread as fatal", async () => {
+    const disk = new MemoryWalDisk();
+    const { port1, port2 } = new MessageChannel();
+    runWalThread(port2, disk);
+    const fatal = new Promise<Error>((onFatal) => {
+      openThreadWal(createWal(disk, identity, options), options, {
+        port: port1,
+        events: { onSynced: () => {}, onFatal },
+      });
+    });
+    port2.close();
+    expect((await fatal).message).toMatch(/thread has ended/);
+  });
 });

@@ -13,6 +13,7 @@ import type { WalBatch } from "./writer.ts";
 export interface WalPort {
   postMessage(message: WalThreadRequest | WalThreadReply, transfer: ArrayBuffer[]): void;
   on(event: "message", listener: (message: unknown) => void): unknown;
+  on(event: "close", listener: () => void): unknown;
   close(): void;
 }
 
@@ -70,16 +71,10 @@ class ThreadExecutor implements WalExecutor {
 
   constructor(port: WalPort, events: WalExecutorEvents) {
     this.#port = port;
-    port.on("message", (message) => {
-      const reply = message as WalThreadReply;
-      switch (reply.type) {
-        case "done":
-          return events.onDone();
-        case "failed":
-          return events.onFailed(new Error(reply.message));
-        case "closed":
-          return this.#onClosed?.();
-      }
+    port.on("message", (message) => this.#onReply(message as WalThreadReply, events));
+    port.on("close", () => {
+      if (this.#onClosed === undefined) events.onFailed(new Error("its thread has ended"));
+      else this.#onClosed();
     });
   }
 
@@ -92,6 +87,20 @@ class ThreadExecutor implements WalExecutor {
       this.#onClosed = resolve;
       this.#port.postMessage({ type: "close" }, []);
     });
+  }
+
+  #onReply(reply: WalThreadReply, events: WalExecutorEvents): void {
+    switch (reply.type) {
+      case "done":
+        events.onDone();
+        break;
+      case "failed":
+        events.onFailed(new Error(reply.message));
+        break;
+      case "closed":
+        this.#onClosed?.();
+        break;
+    }
   }
 }
 
