@@ -291,6 +291,19 @@ describe("the core", () => {
     await node.core.close();
     await node.core.close();
     expect(await wireCode(node.call("read", "sys/health"))).toMatch(/^closing/);
+    expect(await wireCode(node.core.checkToken({ deadlineMs: 1 }))).toMatch(/^closing/);
+  });
+
+  it("closes when what is under way is answered", async () => {
+    await mountKv();
+    const write = node.call("update", "secret/data/a", { body: { data: {} } });
+    let closed = false;
+    const closing = node.core.close().then(() => {
+      closed = true;
+    });
+    expect(closed).toBe(false);
+    expect(await write).toMatchObject({ kind: "data", status: 200 });
+    await closing;
   });
 });
 
@@ -321,9 +334,7 @@ describe("the cluster's endpoints", () => {
       );
     }
     expect(node.cluster.calls).toEqual([]);
-    const token = bodyOf(
-      await node.call("update", "sys/storage/raft/join-token", { body: { node_id: "n2", ttl: "5m" } }),
-    );
+    const token = bodyOf(await node.call("update", "sys/storage/raft/join-token", { body: { name: "n2", ttl: "5m" } }));
     expect(token).toEqual({ token: "sr-join-token", expiration: "2030-01-01T00:00:00.000Z" });
     await node.call("update", "sys/storage/raft/remove-peer", { body: { server_id: "2" } });
     expect(await wireCode(node.call("update", "sys/storage/raft/remove-peer", { body: {} }))).toMatch(/no server id/);

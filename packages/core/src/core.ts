@@ -32,6 +32,8 @@ import { authorize, TokenStore } from "./token-store.ts";
 /** Upper bounds in milliseconds. */
 const DURATION_BOUNDS = [0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 30_000];
 
+const DEFAULT_GRACE_MS = 5_000;
+
 type Mode = "read" | "write";
 
 export class Core {
@@ -43,6 +45,7 @@ export class Core {
   readonly #durations: Histogram;
   readonly #unsubscribe: () => void;
   #closed = false;
+  #closing: Promise<void> | undefined;
   #underWay = 0;
   #onIdle: (() => void) | undefined;
 
@@ -123,17 +126,33 @@ export class Core {
     return this.#sweeper.sweep();
   }
 
-  /** Takes nothing new, and resolves when the requests under way are answered. Idempotent. */
-  async close(): Promise<void> {
+  /**
+   * Takes nothing new, and resolves when the requests under way are answered, or after `graceMs`: the store, closed next,
+   * ends what then still waits for it. Idempotent.
+   */
+  close(graceMs: number = DEFAULT_GRACE_MS): Promise<void> {
     this.#closed = true;
+    this.#closing ??= this.#end(graceMs);
+    return this.#closing;
+  }
+
+  async #end(graceMs: number): Promise<void> {
     await this.#sweeper.close();
-    while (this.#underWay > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
-    // Not before: what is under way trusts the caches, and they this subscription.
+    if (this.#underWay > 0) await this.#idle(graceMs);
     this.#unsubscribe();
+    // Nobody says any more what has changed, so the caches hold nothing from here on.
+    const everything = { type: "all", index: Number.POSITIVE_INFINITY } as const;
+    this.#tokens.onInvalidation(everything);
+    this.#mounts.onInvalidation(everything);
+  }
+
+  async #idle(graceMs: number): Promise<void> {
+    let cancel = (): void => {};
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      cancel = this.#dependencies.timers.after(graceMs, resolve);
+    });
+    cancel();
   }
 
   #enter(): void {

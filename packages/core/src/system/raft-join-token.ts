@@ -11,7 +11,7 @@ export function raftJoinTokenPath({ dependencies }: SystemServices): SystemPath 
     pattern: "storage/raft/join-token",
     fields: {
       ttl: { type: "duration", description: "How long it is good for; at most a day.", default: DEFAULT_TTL_SECONDS },
-      node_id: { type: "string", description: "The only node name that it is good for." },
+      name: { type: "string", description: "The only node name that it is good for." },
       cidr: { type: "string", description: "The only source addresses that it is good for." },
       open: { type: "bool", description: "The node that joins is unsealed at once.", default: false },
     },
@@ -23,7 +23,7 @@ export function raftJoinTokenPath({ dependencies }: SystemServices): SystemPath 
           if (ttlSeconds < 1 || ttlSeconds > MAX_TTL_SECONDS) {
             throw new LogicalError("invalid_field", `ttl must lie between 1 s and ${MAX_TTL_SECONDS} s`);
           }
-          const nodeName = fields.get("node_id");
+          const nodeName = fields.get("name");
           const cidr = fields.get("cidr");
           const { token, expiresAtMs } = await dependencies.cluster.createJoinToken({
             ttlSeconds,

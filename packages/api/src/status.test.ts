@@ -1,0 +1,34 @@
+import { PermissionDeniedError } from "@strongroom/core";
+import { LOGICAL_ERROR_STATUS, LogicalError, type LogicalErrorCode } from "@strongroom/logical";
+import { StrongroomError } from "@strongroom/runtime";
+import { NotCommittedError, OutcomeUnknownError, UnavailableError } from "@strongroom/storage";
+import { describe, expect, it } from "vitest";
+import { GRPC_STATUS, wireStatus } from "./status.ts";
+
+class CanaryError extends StrongroomError {
+  readonly code = "canary";
+}
+
+describe("wireStatus", () => {
+  it("gives each of an engine's errors the status that the engine's contract names", () => {
+    for (const [code, status] of Object.entries(LOGICAL_ERROR_STATUS)) {
+      const wire = wireStatus(new LogicalError(code as LogicalErrorCode, "why"));
+      expect([code, wire.code, wire.http]).toEqual([code, code, status]);
+      expect(wire.grpc, code).not.toBe(GRPC_STATUS.internal);
+    }
+  });
+
+  it("tells a write that did not happen from one that may have", () => {
+    expect(wireStatus(new NotCommittedError("m"))).toMatchObject({ http: 503, grpc: GRPC_STATUS.aborted, text: "m" });
+    expect(wireStatus(new OutcomeUnknownError("m"))).toMatchObject({ http: 500, grpc: GRPC_STATUS.unknown, text: "m" });
+    expect(wireStatus(new UnavailableError("m"))).toMatchObject({ http: 503, grpc: GRPC_STATUS.unavailable });
+    expect(wireStatus(new PermissionDeniedError())).toMatchObject({ http: 403, text: "permission denied" });
+  });
+
+  it("says nothing of what it does not know", () => {
+    const internal = { code: "internal", http: 500, grpc: GRPC_STATUS.internal, text: "internal error" };
+    for (const error of [new CanaryError("s3cret"), new Error("s3cret"), "s3cret", undefined]) {
+      expect(wireStatus(error)).toEqual(internal);
+    }
+  });
+});
