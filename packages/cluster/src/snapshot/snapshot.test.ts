@@ -14,7 +14,7 @@ import { Generations } from "../state/generations.ts";
 import { proposerKey, REPLICA_STATE_KEY } from "../state/keys.ts";
 import { MemoryGenerations } from "../state/memory-generations.ts";
 import { encodeProposerRow } from "../state/proposer-rows.ts";
-import { encodeReplicaState } from "../state/replica-state.ts";
+import { decodeReplicaState, encodeReplicaState } from "../state/replica-state.ts";
 import { hashRow, RowDigest } from "../state/row-digest.ts";
 import { SnapshotDamagedError, SnapshotEmptyError, SnapshotRefusedError } from "./errors.ts";
 import { inspectSnapshot } from "./inspect.ts";
@@ -206,6 +206,14 @@ describe("a snapshot", () => {
     const ops = stateOf(1, 5, 30);
     const stream = await streamOf(await tableOf(ops.slice(0, -1)));
     await expect(inspectSnapshot(once(stream))).rejects.toThrow(/another digest/);
+  });
+
+  it("is refused when a row is newer than it", async () => {
+    const [state, ...rest] = stateOf(1, 5, 30);
+    const { value } = state as TableOp & { type: "put" };
+    const older = encodeReplicaState({ ...decodeReplicaState(value), appliedIndex: toIndex(1) });
+    const stream = await streamOf(await tableOf([{ type: "put", key: REPLICA_STATE_KEY, value: older }, ...rest]));
+    await expect(inspectSnapshot(once(stream))).rejects.toThrow(/newer than it/);
   });
 
   it("is nothing that a node without a state can give", () => {

@@ -170,6 +170,18 @@ describe("applying commands", () => {
     expect(bench.state.get(key("a"))).toEqual(bench.table.getSync(key("a")));
   });
 
+  it("keeps a row of a later batch when an earlier one has reached the table", () => {
+    const bench = new Bench();
+    const first = bench.state.apply(
+      [bench.packed([registration(1), command(1, { mutations: [put("a", "1")] })])],
+      bench.context,
+    );
+    bench.state.apply([bench.packed([command(2, { mutations: [put("a", "2")] })])], bench.context);
+    bench.table.writeSync(first.writes);
+    bench.state.written();
+    expect(decodeRow(bench.state.get(key("a")) as Uint8Array).value).toEqual(utf8("2"));
+  });
+
   it("never moves the log's time back", () => {
     const bench = new Bench();
     bench.apply(bench.packed([registration(1)], 5000));
