@@ -354,15 +354,19 @@ class RaftSimulation {
 
   #respond(node: SimulatedNode, raw: RawNode, responses: readonly Message[]): void {
     for (const response of responses) {
+      if (response.to !== node.id) {
+        this.#send(node, response);
+        continue;
+      }
       this.#oracle.sent(response);
-      if (response.to === node.id) raw.step(response);
-      else this.#send(node, response);
+      raw.step(response);
     }
   }
 
   #send(from: SimulatedNode, message: Message): void {
     const to = this.#nodes.get(message.to);
     if (to === undefined) throw new LawBroken(`node ${from.id} writes to ${message.to}, who does not exist`);
+    this.#oracle.sent(message);
     const isSnapshot = message.type === "MsgSnap";
     if (this.#lost(from.id, to.id)) {
       if (isSnapshot) this.#later(from, SNAPSHOT_TIMEOUT, (raw) => raw.reportSnapshot(to.id, false));

@@ -355,6 +355,84 @@ describe("invariants", () => {
   });
 });
 
+describe("an append that was overtaken by others", () => {
+  it("does not count as durable by its late answer, even if its entry is back in the log", () => {
+    const storage = startedWith([1, 2, 3]);
+    const node = nodeOn(storage, { asyncStorageWrites: true });
+    // (2, term 2) goes to the disk, is replaced by (2, term 3), and comes back under the leader of term 4.
+    const answers = [append(2, 1, 1, [2], 1), append(3, 1, 1, [3], 1), append(4, 1, 1, [2], 2)].map((message) => {
+      node.step(message);
+      const work = node.ready().messages.find(({ type }) => type === "MsgStorageAppend");
+      if (work?.type !== "MsgStorageAppend") throw new Error("nothing to write");
+      return work.responses.find(({ type }) => type === "MsgStorageAppendResp") as Message;
+    });
+    const [first, second, third] = answers as [Message, Message, Message];
+    node.step(first);
+    node.step(second);
+    // The disk may hold either by now: the entry is committed, but must not be read from there to be applied.
+    expect(node.basicStatus().commit).toBe(2);
+    expect(node.hasReady()).toBe(false);
+    storage.append([{ term: toTerm(2), index: toIndex(2), type: "EntryNormal", data: NO_DATA }]);
+    node.step(third);
+    expect(node.ready().committedEntries.map(({ term, index }) => [term, index])).toEqual([[2, 2]]);
+  });
+});
+
+describe("elections", () => {
+  const preVote = (term: number): Message => ({
+    type: "MsgPreVote",
+    from: toNodeId(3),
+    to: toNodeId(1),
+    term: toTerm(term),
+    logTerm: toTerm(1),
+    index: toIndex(1),
+    force: false,
+  });
+
+  it("answer a pre-vote of a lower term, so that its asker catches up (etcd #8501)", () => {
+    const storage = startedWith([1, 2, 3]);
+    storage.setHardState({ term: toTerm(5), vote: 0 as NodeId, commit: toIndex(1) });
+    const node = nodeOn(storage, { preVote: true, checkQuorum: true });
+    node.step(preVote(3));
+    expect(settle(node, storage).sent).toEqual([{ type: "MsgPreVoteResp", from: 1, to: 3, term: 5, reject: true }]);
+  });
+
+  it("answer a leader of a lower term, so that it steps down (etcd #8243)", () => {
+    const storage = startedWith([1, 2, 3]);
+    storage.setHardState({ term: toTerm(5), vote: 0 as NodeId, commit: toIndex(1) });
+    const node = nodeOn(storage, { preVote: true, checkQuorum: true });
+    node.step(append(3, 1, 1, [], 1));
+    expect(settle(node, storage).sent).toMatchObject([{ type: "MsgAppResp", to: 2, term: 5, index: 0 }]);
+  });
+
+  it("are not started by a node that has a committed change of membership still to apply", () => {
+    const storage = startedWith([1, 2, 3]);
+    const node = nodeOn(storage);
+    const message = append(2, 1, 1, [2], 2);
+    if (message.type !== "MsgApp") throw new Error("unreachable");
+    const entries = message.entries.map((entry): Entry => ({ ...entry, type: "EntryConfChangeV2" }));
+    node.step({ ...message, entries });
+    node.campaign();
+    expect(node.basicStatus()).toMatchObject({ state: "StateFollower", term: 2, commit: 2, applied: 1 });
+    settle(node, storage);
+    node.campaign();
+    expect(node.basicStatus()).toMatchObject({ state: "StateCandidate", term: 3 });
+  });
+
+  it("wait longer by what the random source says", () => {
+    const ticksUntilCampaign = (draw: number): number => {
+      const node = nodeOn(startedWith([1, 2, 3]), { random: { below: () => draw } });
+      let ticks = 0;
+      while (node.basicStatus().state === "StateFollower") {
+        node.tick();
+        ticks++;
+      }
+      return ticks;
+    };
+    expect([0, 3, 9].map(ticksUntilCampaign)).toEqual([10, 13, 19]);
+  });
+});
+
 describe("step", () => {
   it("refuses what cannot come from a peer, and answers of strangers", () => {
     const { node } = leaderOf([1, 2, 3]);
