@@ -23,7 +23,7 @@ import {
 import { StateCache } from "./state-cache.ts";
 
 /** Of the root namespace, the only one so far. */
-export const ROOT_NAMESPACE_ID: Uint8Array = new Uint8Array(4);
+const ROOT_NAMESPACE_ID: Uint8Array = new Uint8Array(4);
 const SYSTEM_SCOPE: Scope = { namespaceId: ROOT_NAMESPACE_ID, mountId: new Uint8Array(16) };
 const TABLE_PATH = "core/mounts";
 const CACHE_KEY = "mounts";

@@ -7,7 +7,7 @@ import { parseConfigSource } from "./parse.ts";
 import { ObjectReader } from "./reader.ts";
 import { ConfigError, type ConfigObject } from "./tree.ts";
 
-export interface TlsConfig {
+interface TlsConfig {
   readonly certFile: string;
   readonly keyFile: string;
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
@@ -32,7 +32,7 @@ export interface ListenerConfig {
   readonly unauthenticatedMetrics: boolean;
 }
 
-export interface RaftStorageConfig {
+interface RaftStorageConfig {
   readonly path: string;
   /** A name for people; the numeric id is drawn. */
   readonly nodeName: string | undefined;

@@ -12,7 +12,7 @@ export interface Reply {
   readonly body?: Buffer;
 }
 
-export const JSON_TYPE = "application/json";
+const JSON_TYPE = "application/json";
 
 const NOT_FOUND: Reply = { status: 404, contentType: JSON_TYPE, body: Buffer.from('{"errors":[]}\n') };
 const NO_CONTENT: Reply = { status: 204 };

@@ -149,7 +149,8 @@ export class HttpHandler {
 
   #refusal(error: unknown, id: string): Reply {
     const status = wireStatus(error);
-    if (status.http >= 500 && status.code !== "sealed") {
+    // What the cluster cannot do at the moment is the client's to hear; what is broken is the operator's as well.
+    if (status.http === 500 && status.code !== "outcome_unknown") {
       this.#logger.error("a request failed", { request: id, code: status.code, error: asError(error) });
     }
     return errorReply(status.http, [status.text], id);

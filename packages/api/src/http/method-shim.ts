@@ -13,9 +13,10 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { assert } from "@strongroom/runtime";
 
 /** Carries a shimmed method through the parser. A client that sends it itself is refused (`admit`). */
-export const CARRIER_METHOD = "SOURCE";
+const CARRIER_METHOD = "SOURCE";
 
 const CARRIER = Buffer.from(`${CARRIER_METHOD} `, "latin1");
 const SHIMMED: readonly { readonly method: "LIST" | "SCAN"; readonly bytes: Buffer }[] = [
@@ -52,7 +53,7 @@ export class MethodShim {
     this.#socket = socket;
     const listeners = socket.listeners("data") as ((chunk: Buffer) => void)[];
     const [parserListener] = listeners;
-    if (parserListener === undefined || listeners.length !== 1) throw new Error("no HTTP parser is attached");
+    assert(parserListener !== undefined && listeners.length === 1, "the HTTP parser, and it alone, reads the socket");
     this.#toParser = parserListener;
     socket.removeListener("data", parserListener);
     // Adding a listener for data also ends the shortcut in which the parser reads the handle without a stream between.

@@ -9,7 +9,7 @@ export class BadTargetError extends StrongroomError {
   readonly code = "bad_request_target";
 }
 
-export const TARGET_LIMITS = {
+const LIMITS = {
   /** Bytes of the path after `/v1/`, decoded. */
   pathBytes: 4096,
   pathSegments: 64,
@@ -55,11 +55,11 @@ function checkPath(path: string, ascii: boolean): void {
       throw new BadTargetError("the path contains a control character, a backslash or an undecoded byte");
     }
   }
-  if (segments > TARGET_LIMITS.pathSegments + 2) {
-    throw new BadTargetError(`the path has more than ${TARGET_LIMITS.pathSegments} segments`);
+  if (segments > LIMITS.pathSegments + 2) {
+    throw new BadTargetError(`the path has more than ${LIMITS.pathSegments} segments`);
   }
-  if (path.length > TARGET_LIMITS.pathBytes + 4 || (!ascii && Buffer.byteLength(path) > TARGET_LIMITS.pathBytes + 4)) {
-    throw new BadTargetError(`the path is longer than ${TARGET_LIMITS.pathBytes} bytes`);
+  if (path.length > LIMITS.pathBytes + 4 || (!ascii && Buffer.byteLength(path) > LIMITS.pathBytes + 4)) {
+    throw new BadTargetError(`the path is longer than ${LIMITS.pathBytes} bytes`);
   }
   if (!ascii && UNPRINTABLE.test(path)) throw new BadTargetError("the path contains a character that does not print");
 }
@@ -119,9 +119,9 @@ export type Query = Map<string, readonly string[]>;
 export function parseQuery(raw: string): Query {
   if (raw === "") return new Map();
   const parameters: Map<string, string[]> = new Map();
-  const parts = raw.split("&", TARGET_LIMITS.queryParameters + 1);
-  if (parts.length > TARGET_LIMITS.queryParameters) {
-    throw new BadTargetError(`the query has more than ${TARGET_LIMITS.queryParameters} parameters`);
+  const parts = raw.split("&", LIMITS.queryParameters + 1);
+  if (parts.length > LIMITS.queryParameters) {
+    throw new BadTargetError(`the query has more than ${LIMITS.queryParameters} parameters`);
   }
   for (const part of parts) {
     if (part === "") continue;

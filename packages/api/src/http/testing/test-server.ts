@@ -17,7 +17,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export interface RequestOptions {
+interface RequestOptions {
   readonly token?: string | null;
   readonly body?: string | Uint8Array;
   readonly headers?: readonly string[];
