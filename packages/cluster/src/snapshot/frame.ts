@@ -41,7 +41,9 @@ export class FrameReader {
   #sequence = 0;
 
   push(bytes: Uint8Array): readonly SnapshotFrame[] {
-    let buffer = this.#rest.length === 0 ? bytes : concatBytes([this.#rest, bytes]);
+    // Sockets and files give `Buffer`s, whose `slice` would be a view.
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    let buffer = this.#rest.length === 0 ? plain : concatBytes([this.#rest, plain]);
     if (!this.#magicRead) {
       if (buffer.length < SNAPSHOT_MAGIC.length) return this.#keep(buffer);
       checkMagic(buffer);

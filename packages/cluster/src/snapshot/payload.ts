@@ -15,14 +15,14 @@ export function encodeHeader(header: SnapshotHeader): Uint8Array {
 
 export function decodeHeader(payload: Uint8Array): SnapshotHeader {
   const reader = new ByteReader(payload);
-  const clusterId = reader.bytes().slice();
+  const clusterId = Uint8Array.from(reader.bytes());
   const nodeId = toNodeId(reader.u64());
   const index = toIndex(reader.u64());
   const term = toTerm(reader.u64());
   const metadata = { index, term, confState: readConfState(reader) };
   const logTimeMs = reader.u48();
-  const chain = reader.raw(HASH_BYTES).slice();
-  const digest = reader.raw(HASH_BYTES).slice();
+  const chain = Uint8Array.from(reader.raw(HASH_BYTES));
+  const digest = Uint8Array.from(reader.raw(HASH_BYTES));
   end(reader);
   return { clusterId, nodeId, metadata, logTimeMs, chain, digest };
 }
@@ -36,9 +36,9 @@ export function decodeTrailer(payload: Uint8Array): SnapshotTrailer {
   const reader = new ByteReader(payload);
   const rows = reader.u64();
   const contentBytes = reader.u64();
-  const contentHash = reader.raw(HASH_BYTES).slice();
+  const contentHash = Uint8Array.from(reader.raw(HASH_BYTES));
   const keyId = reader.u32();
-  const mac = reader.bytes().slice();
+  const mac = Uint8Array.from(reader.bytes());
   if (mac.length !== (keyId === 0 ? 0 : MAC_BYTES)) throw new ShortInputError("a MAC has 32 bytes and a key id");
   end(reader);
   return { rows, contentBytes, contentHash, keyId, mac };

@@ -24,7 +24,7 @@ export class SnapshotSink {
   readonly #generations: GenerationStore;
   readonly #authenticator: CommandAuthenticator;
   readonly #parser = new SnapshotParser();
-  #build: GenerationBuild | undefined;
+  #build: Promise<GenerationBuild> | undefined;
   #ops: TableOp[] = [];
   #opsBytes = 0;
   #ended = false;
@@ -49,11 +49,12 @@ export class SnapshotSink {
     const rows = this.#parser.push(bytes);
     const { header } = this.#parser;
     if (header === undefined) return;
-    this.#build ??= await this.#begin(header);
+    this.#build ??= this.#begin(header);
+    const build = await this.#build;
     for (const { key, value } of rows) {
       this.#ops.push({ type: "put", key, value });
       this.#opsBytes += key.length + value.length;
-      if (this.#opsBytes >= BATCH_BYTES) await this.#writeBatch(this.#build);
+      if (this.#opsBytes >= BATCH_BYTES) await this.#writeBatch(build);
     }
   }
 
@@ -62,7 +63,7 @@ export class SnapshotSink {
     assert(!this.#ended, "a sink ends once");
     const { header, trailer } = this.#parser.finish();
     const authenticity = this.#authenticate(trailer);
-    const build = present(this.#build, "a snapshot with a header is being built");
+    const build = await present(this.#build, "a snapshot with a header is being built");
     await this.#writeBatch(build);
     await build.complete();
     this.#ended = true;
@@ -73,7 +74,9 @@ export class SnapshotSink {
   async abort(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    await this.#build?.abort();
+    // A build that could not even begin has left nothing, and `write` has told why.
+    const build = await this.#build?.catch(() => undefined);
+    await build?.abort();
   }
 
   async #begin(header: SnapshotHeader): Promise<GenerationBuild> {

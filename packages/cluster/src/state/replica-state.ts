@@ -55,8 +55,8 @@ export function decodeReplicaState(bytes: Uint8Array): ReplicaState {
       appliedIndex: toIndex(reader.u64()),
       appliedTerm: toTerm(reader.u64()),
       logTimeMs: reader.u48(),
-      chain: reader.raw(HASH_BYTES).slice(),
-      digest: reader.raw(HASH_BYTES).slice(),
+      chain: Uint8Array.from(reader.raw(HASH_BYTES)),
+      digest: Uint8Array.from(reader.raw(HASH_BYTES)),
       epochRevision: { index: reader.u48(), position: reader.u16() },
       confState: readConfState(reader),
     };

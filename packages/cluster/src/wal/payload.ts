@@ -51,7 +51,7 @@ export function encodeHead(head: HeadPayload): Uint8Array {
 
 export function decodeHead(payload: Uint8Array): HeadPayload {
   return whole(payload, (reader) => {
-    const identity = { nodeId: toNodeId(reader.u64()), clusterId: reader.bytes().slice() };
+    const identity = { nodeId: toNodeId(reader.u64()), clusterId: Uint8Array.from(reader.bytes()) };
     const sequence = reader.u64();
     const base = { index: toIndex(reader.u64()), term: toTerm(reader.u64()) };
     const hardState = readHardState(reader);

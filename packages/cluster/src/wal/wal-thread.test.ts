@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MemoryWalDisk } from "./memory-wal-disk.ts";
 import { NodeWalDisk } from "./node-wal-disk.ts";
 import { createWal, recoverWal } from "./recovery.ts";
-import type { WalContents } from "./types.ts";
+import type { WalContents, WalHandle } from "./types.ts";
 import type { WalDisk } from "./wal-disk.ts";
 import { openThreadWal, runWalThread } from "./wal-thread.ts";
 
@@ -86,13 +86,15 @@ describe("a log on a thread of its own", () => {
     const disk = new MemoryWalDisk();
     const { port1, port2 } = new MessageChannel();
     runWalThread(port2, disk);
+    let wal: WalHandle | undefined;
     const fatal = new Promise<Error>((onFatal) => {
-      openThreadWal(createWal(disk, identity, options), options, {
+      wal = openThreadWal(createWal(disk, identity, options), options, {
         port: port1,
         events: { onSynced: () => {}, onFatal },
       });
     });
     port2.close();
     expect((await fatal).message).toMatch(/thread has ended/);
+    await wal?.close();
   });
 });

@@ -67,12 +67,14 @@ export function openThreadWal(
 
 class ThreadExecutor implements WalExecutor {
   readonly #port: WalPort;
+  #ended = false;
   #onClosed: (() => void) | undefined;
 
   constructor(port: WalPort, events: WalExecutorEvents) {
     this.#port = port;
     port.on("message", (message) => this.#onReply(message as WalThreadReply, events));
     port.on("close", () => {
+      this.#ended = true;
       if (this.#onClosed === undefined) events.onFailed(new Error("its thread has ended"));
       else this.#onClosed();
     });
@@ -83,6 +85,7 @@ class ThreadExecutor implements WalExecutor {
   }
 
   close(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onClosed = resolve;
       this.#port.postMessage({ type: "close" }, []);
