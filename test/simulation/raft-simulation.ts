@@ -138,6 +138,7 @@ class RaftSimulation {
       checkQuorum: random.chance(70),
       // Without it a removed leader leads on and refuses all proposals, for ever.
       stepDownOnRemoval: true,
+      commitByVote: random.chance(50),
       disableProposalForwarding: random.chance(50),
       maxSizePerMessage,
       maxCommittedSizePerReady: tiny ? 1 + random.below(100) : 1 << 20,
@@ -438,8 +439,8 @@ class RaftSimulation {
     return data;
   }
 
-  // As the membership manager does: asked of the leader, which is never removed or demoted itself but hands over first. A
-  // leader that removes itself can leave behind a group in which nobody can win (etcd #12359).
+  // Asked of the leader. A leader that removes itself can leave behind a group in which nobody can win, unless commits are
+  // learned by votes too; where they are not, it is asked to hand over first, which here means: it is left alone.
   #changeMembership(raw: RawNode): void {
     const { id, state } = raw.basicStatus();
     if (state !== "StateLeader") return;
@@ -447,7 +448,14 @@ class RaftSimulation {
     const changes: ConfChangeSingle[] = Array.from({ length: this.#random.below(4) }, () => ({
       type: types[this.#random.below(types.length)] as ConfChangeType,
       nodeId: this.#anyNode().id,
-    })).filter(({ nodeId }) => nodeId !== id);
+    })).filter(({ nodeId }) => nodeId !== id || this.#settings.commitByVote === true);
+    const { voters } = raw.confState();
+    const left = new Set<NodeId>(voters);
+    for (const { type, nodeId } of changes) {
+      if (type === "ConfChangeAddNode") left.add(nodeId);
+      else left.delete(nodeId);
+    }
+    if (left.size === 0) return;
     raw.proposeConfChange({
       transition: this.#random.chance(70) ? "ConfChangeTransitionAuto" : "ConfChangeTransitionJointImplicit",
       changes,

@@ -27,10 +27,10 @@ export function stepCandidate(raft: Raft, message: RoleMessage): StepRefusal | u
       break;
     // An answer to the other kind of campaign comes from an earlier stage of this one.
     case "MsgPreVoteResp":
-      if (raft.state === "StatePreCandidate") countVote(raft, message.type, message.from, !message.reject);
+      if (raft.state === "StatePreCandidate") countVote(raft, message);
       break;
     case "MsgVoteResp":
-      if (raft.state === "StateCandidate") countVote(raft, message.type, message.from, !message.reject);
+      if (raft.state === "StateCandidate") countVote(raft, message);
       break;
     case "MsgTimeoutNow":
       raft.logger.debug(

@@ -41,6 +41,12 @@ export interface RaftConfig {
   readonly checkQuorum?: boolean;
   /** A leader that applies its own removal or demotion becomes a follower. */
   readonly stepDownOnRemoval?: boolean;
+  /**
+   * Who refuses a vote tells what it knows to be committed, and the candidate learns from it. Without it a group can be stuck
+   * for ever: a leader that removed itself is all that knows of it, may not lead, and has the longer log (etcd #12359).
+   * Not in etcd, hence off by default; members with and without it work together.
+   */
+  readonly commitByVote?: boolean;
   /** Bytes of entries in one `MsgApp`, by `entryBytes`; one entry is always sent. Default: no limit. */
   readonly maxSizePerMessage?: number;
   /** Bytes of entries handed out to be applied and not yet applied. Default: `maxSizePerMessage`. */
@@ -84,6 +90,7 @@ export function completeConfig(config: RaftConfig): CompleteRaftConfig {
     preVote: config.preVote ?? false,
     checkQuorum: config.checkQuorum ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,
+    commitByVote: config.commitByVote ?? false,
     maxSizePerMessage,
     maxCommittedSizePerReady: config.maxCommittedSizePerReady ?? maxSizePerMessage,
     maxUncommittedEntriesSize: config.maxUncommittedEntriesSize ?? Number.POSITIVE_INFINITY,

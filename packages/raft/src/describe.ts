@@ -63,6 +63,9 @@ export function describeMessage(message: Message, format: DataFormatter = quoteD
   const vote = hardStateOf(message)?.vote;
   if (vote) text += ` Vote:${vote}`;
   if ("readPosition" in message && message.readPosition > 0) text += ` Read:${message.readPosition}`;
+  if ("committed" in message && message.committed !== undefined) {
+    text += ` Committed:${message.committed.term}/${message.committed.index}`;
+  }
   if ("context" in message) text += ` Context:${message.context}`;
   if ("entries" in message) text += describeEntriesField(message.entries, format, indent);
   if ("snapshot" in message && message.snapshot !== undefined) {

@@ -1,7 +1,7 @@
 /** How a node comes to campaign, and how the votes are counted (Raft §5.2, thesis §9.6). */
 
-import { type Index, NO_NODE, type NodeId, type Term } from "./entry.ts";
-import type { MsgPreVote, MsgVote } from "./message.ts";
+import { type EntryId, type Index, NO_NODE, type NodeId, type Term } from "./entry.ts";
+import type { MsgPreVote, MsgPreVoteResp, MsgVote, MsgVoteResp } from "./message.ts";
 import { hex, type Raft } from "./raft.ts";
 import { broadcastAppend } from "./replicate.ts";
 
@@ -68,7 +68,10 @@ function startCampaign(raft: Raft, campaign: Campaign): void {
 }
 
 /** Counts an answer to the campaign under way, and acts where it decides. */
-export function countVote(raft: Raft, type: "MsgVoteResp" | "MsgPreVoteResp", from: NodeId, granted: boolean): void {
+export function countVote(raft: Raft, message: MsgVoteResp | MsgPreVoteResp): void {
+  const { type, from, committed } = message;
+  const granted = !message.reject;
+  if (committed !== undefined && raft.config.commitByVote && learnCommit(raft, committed)) return;
   const { logger, tracker } = raft;
   logger.info(`${hex(raft.id)} received ${type}${granted ? "" : " rejection"} from ${hex(from)} at term ${raft.term}`);
   tracker.recordVote(from, granted);
@@ -86,6 +89,18 @@ export function countVote(raft: Raft, type: "MsgVoteResp" | "MsgPreVoteResp", fr
   }
 }
 
+// Where the logs agree at an entry, they agree on all before it: what is committed there is committed here (Raft §5.3). True
+// if that brings a change of membership to be applied before there is any sense in campaigning.
+function learnCommit(raft: Raft, committed: EntryId): boolean {
+  const { log } = raft;
+  if (committed.index <= log.committed || !log.matches(committed)) return false;
+  log.commitTo(committed.index);
+  raft.logger.info(`${hex(raft.id)} learned commit index ${committed.index} from a refused vote`);
+  if (!hasUnappliedConfChange(raft)) return false;
+  raft.becomeFollower(raft.term, NO_NODE);
+  return true;
+}
+
 /** Votes, in any role. The message's term is not below this node's, and equals it for a `MsgVote`. */
 export function handleVoteRequest(raft: Raft, message: MsgVote | MsgPreVote): void {
   const { from, term, logTerm, index } = message;
@@ -97,17 +112,28 @@ export function handleVoteRequest(raft: Raft, message: MsgVote | MsgPreVote): vo
   logVote(raft, granted ? "cast" : "rejected", message);
   const type = pre ? "MsgPreVoteResp" : "MsgVoteResp";
   // A pre-vote is granted in the term asked for, since the asker would ignore it in its own (etcd #8501).
-  raft.send({ type, from: raft.id, to: from, term: granted ? term : raft.term, reject: !granted });
-  if (granted && !pre) {
-    raft.electionElapsed = 0;
-    raft.vote = from;
+  if (!granted) {
+    refuse(raft, type, from);
+    return;
   }
+  raft.send({ type, from: raft.id, to: from, term, reject: false });
+  if (pre) return;
+  raft.electionElapsed = 0;
+  raft.vote = from;
+}
+
+function refuse(raft: Raft, type: "MsgVoteResp" | "MsgPreVoteResp", to: NodeId): void {
+  const { id: from, term, log } = raft;
+  const index = log.committed;
+  const committedTerm = raft.config.commitByVote ? log.term(index) : undefined;
+  if (committedTerm === undefined) raft.send({ type, from, to, term, reject: true });
+  else raft.send({ type, from, to, term, reject: true, committed: { term: committedTerm, index } });
 }
 
 /** A campaign from a lower term: refused with the present term, so that the asker catches up instead of asking for ever. */
 export function refuseStalePreVote(raft: Raft, message: MsgPreVote): void {
   logVote(raft, "rejected", message);
-  raft.send({ type: "MsgPreVoteResp", from: raft.id, to: message.from, term: raft.term, reject: true });
+  refuse(raft, "MsgPreVoteResp", message.from);
 }
 
 /** True if the request is to be ignored because a leader was heard of within an election timeout (thesis §4.2.3). */

@@ -20,13 +20,12 @@ export function refuseConfChange(raft: Raft, entry: Entry, offset: number): stri
   const change = v1 === undefined ? decodeConfChangeV2(entry.data) : confChangeAsV2(v1);
   const { config } = raft.tracker;
   const joint = config.voters.outgoing.length > 0;
-  const leave = change.changes.length === 0;
   let reason: string | undefined;
   if (raft.pendingConfIndex > raft.log.applied) {
     reason = `possible unapplied conf change at index ${raft.pendingConfIndex} (applied to ${raft.log.applied})`;
-  } else if (joint && !leave) {
+  } else if (joint && !leavesJoint(change)) {
     reason = "must transition out of joint config first";
-  } else if (!joint && leave) {
+  } else if (!joint && change.changes.length === 0) {
     reason = "not in joint state; refusing empty conf change";
   }
   if (reason !== undefined && !raft.config.disableConfChangeValidation) {

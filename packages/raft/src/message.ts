@@ -3,7 +3,7 @@
  * exactly the fields that it needs. `term` is 0 on what is local to a node and on forwarded requests, which belong to no term.
  */
 
-import type { Entry, HardState, Index, NodeId, Snapshot, Term } from "./entry.ts";
+import type { Entry, EntryId, HardState, Index, NodeId, Snapshot, Term } from "./entry.ts";
 
 interface Envelope<Type extends string> {
   readonly type: Type;
@@ -53,6 +53,8 @@ export interface MsgVote extends Envelope<"MsgVote"> {
 }
 export interface MsgVoteResp extends Envelope<"MsgVoteResp"> {
   readonly reject: boolean;
+  /** With a rejection, where `commitByVote` is on: the last entry that the sender knows to be committed. */
+  readonly committed?: EntryId;
 }
 /** As `MsgVote`, in the term that the sender would start if it won. Changes nothing at the receiver (thesis §9.6). */
 export interface MsgPreVote extends Envelope<"MsgPreVote"> {
@@ -62,6 +64,8 @@ export interface MsgPreVote extends Envelope<"MsgPreVote"> {
 }
 export interface MsgPreVoteResp extends Envelope<"MsgPreVoteResp"> {
   readonly reject: boolean;
+  /** As in `MsgVoteResp`. */
+  readonly committed?: EntryId;
 }
 export interface MsgSnap extends Envelope<"MsgSnap"> {
   readonly snapshot: Snapshot;

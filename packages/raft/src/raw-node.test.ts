@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { encodeConfChangeV2, LEAVE_JOINT } from "./confchange/codec.ts";
 import type { ConfChangeV2 } from "./confchange/conf-change.ts";
 import { type RaftConfig, RaftConfigError } from "./config.ts";
 import {
@@ -378,6 +379,43 @@ describe("an append that was overtaken by others", () => {
   });
 });
 
+describe("a leader that removed itself and was not heard of again (etcd #12359)", () => {
+  // Node 1 has the removal of node 2 in its log, but does not know that it is committed. Node 2 knows, and has a longer log.
+  function stuck(commitByVote: boolean): { node: RawNode; storage: MemoryLogStorage } {
+    const storage = startedWith([1, 2]);
+    const node = nodeOn(storage, { commitByVote });
+    const data = encodeConfChangeV2(change("ConfChangeRemoveNode", 2));
+    const message = append(1, 1, 1, [1], 1);
+    if (message.type !== "MsgApp") throw new Error("unreachable");
+    node.step({
+      ...message,
+      entries: message.entries.map((entry): Entry => ({ ...entry, type: "EntryConfChangeV2", data })),
+    });
+    settle(node, storage);
+    node.campaign();
+    settle(node, storage);
+    const committed = { term: toTerm(1), index: toIndex(2) };
+    node.step({ type: "MsgVoteResp", from: toNodeId(2), to: toNodeId(1), term: toTerm(2), reject: true, committed });
+    return { node, storage };
+  }
+
+  it("leaves a group that goes on where refused votes tell what is committed", () => {
+    const { node, storage } = stuck(true);
+    expect(node.basicStatus()).toMatchObject({ state: "StateFollower", commit: 2 });
+    const { committed } = settle(node, storage);
+    expect(committed.map(({ type }) => type)).toEqual(["EntryConfChangeV2"]);
+    node.applyConfChange(change("ConfChangeRemoveNode", 2));
+    node.campaign();
+    settle(node, storage);
+    expect(node.basicStatus()).toMatchObject({ state: "StateLeader", term: 3 });
+  });
+
+  it("leaves a group that is stuck where they do not", () => {
+    const { node } = stuck(false);
+    expect(node.basicStatus()).toMatchObject({ state: "StateFollower", commit: 1 });
+  });
+});
+
 describe("elections", () => {
   const preVote = (term: number): Message => ({
     type: "MsgPreVote",
@@ -457,6 +495,21 @@ describe("membership", () => {
       "EntryConfChangeV2",
       "EntryNormal",
     ]);
+  });
+
+  it("may not be changed again in a joint configuration, not even by an empty joint change", () => {
+    const { node, storage } = leaderOf([1]);
+    const joint = (list: ConfChangeV2["changes"]): ConfChangeV2 => {
+      return { transition: "ConfChangeTransitionJointExplicit", changes: list, context: NO_DATA };
+    };
+    node.applyConfChange(joint(change("ConfChangeAddLearnerNode", 2).changes));
+    expect(node.proposeConfChange(joint([]))).toEqual({ ok: false, reason: "conf-change-refused" });
+    expect(node.proposeConfChange(change("ConfChangeAddLearnerNode", 3))).toEqual({
+      ok: false,
+      reason: "conf-change-refused",
+    });
+    expect(node.proposeConfChange(LEAVE_JOINT).ok).toBe(true);
+    settle(node, storage);
   });
 
   it("that leaves no voter is refused when it is applied", () => {
