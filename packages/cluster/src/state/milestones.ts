@@ -8,7 +8,7 @@ import { ReplicaFatalError } from "./errors.ts";
 import { HASH_BYTES } from "./row-digest.ts";
 import type { Milestone } from "./types.ts";
 
-export const MILESTONE_INTERVAL = 1024;
+const MILESTONE_INTERVAL = 1024;
 
 /** A checkpoint is committed long before its milestone is the oldest of these. */
 export const MILESTONES_KEPT = 16;

@@ -5,7 +5,7 @@
 import { assert } from "@strongroom/runtime";
 import { crc32c } from "./crc32c.ts";
 
-export const RECORD_FORMAT = 1;
+const RECORD_FORMAT = 1;
 export const RECORD_HEADER_BYTES = 32;
 
 export const RECORD_TYPE = { head: 1, entries: 2, hardState: 3, installed: 4 } as const;

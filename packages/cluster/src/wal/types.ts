@@ -80,7 +80,7 @@ export interface WalSegment {
   readonly firstIndex: number;
 }
 
-export interface WalResume {
+interface WalResume {
   /** All segments, oldest first; the last is the one that is written. */
   readonly segments: readonly WalSegment[];
   /** Bytes of the last segment's file, and how many of them are used. */
