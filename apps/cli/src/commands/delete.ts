@@ -1,9 +1,9 @@
-import { defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand, EXIT } from "../command.ts";
 import { print } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const deletePath = defineCommand({
+export const deletePath: Command = defineCommand({
   usage: "[options] PATH",
   description: "Deletes what is at a path of the server's API. Deleting what is not there succeeds too.",
   flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },

@@ -1,9 +1,9 @@
-import { defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand, EXIT } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG, versionsFrom } from "../kv-path.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
 
-export const kvDelete = defineCommand({
+export const kvDelete: Command = defineCommand({
   usage: "[options] PATH",
   description: `Deletes the newest version, or those given, so that \`kv undelete\` can bring them back.
 

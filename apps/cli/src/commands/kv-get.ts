@@ -1,10 +1,10 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const kvGet = defineCommand({
+export const kvGet: Command = defineCommand({
   usage: "[options] PATH",
   description: `Reads a secret, the newest version unless -version says otherwise.
 

@@ -1,10 +1,10 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { printKeys } from "../output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const kvList = defineCommand({
+export const kvList: Command = defineCommand({
   usage: "[options] PATH",
   description: `Lists the secrets below a path; directories end in "/".
 

@@ -1,9 +1,9 @@
-import { defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand, EXIT } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
 
-export const kvMetadataDelete = defineCommand({
+export const kvMetadataDelete: Command = defineCommand({
   usage: "[options] PATH",
   description: "Removes a secret with all its versions and settings for good.",
   flags: { ...CONNECTION_FLAGS, ...MOUNT_FLAG },

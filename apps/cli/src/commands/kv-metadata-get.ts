@@ -1,10 +1,10 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const kvMetadataGet = defineCommand({
+export const kvMetadataGet: Command = defineCommand({
   usage: "[options] PATH",
   description: "Shows a secret's settings and its versions, without their data.",
   flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG, ...FIELD_FLAG, ...MOUNT_FLAG },

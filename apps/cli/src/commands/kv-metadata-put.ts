@@ -1,9 +1,9 @@
-import { defineCommand, EXIT, LocalError } from "../command.ts";
+import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
 
-export const kvMetadataPut = defineCommand({
+export const kvMetadataPut: Command = defineCommand({
   usage: "[options] PATH",
   description: `Sets a secret's settings; makes the secret, without a version, if there is none.
 

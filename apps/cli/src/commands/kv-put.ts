@@ -1,11 +1,11 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const kvPut = defineCommand({
+export const kvPut: Command = defineCommand({
   usage: "[options] PATH (K=V… | @FILE | -)",
   description: `Writes a new version of a secret. The data replaces the old version's whole.
 

@@ -1,10 +1,10 @@
-import { defineCommand, LocalError } from "../command.ts";
+import { type Command, defineCommand, LocalError } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const kvRollback = defineCommand({
+export const kvRollback: Command = defineCommand({
   usage: "-version=N [options] PATH",
   description: `Writes the data of an old version again as the newest one; a write that comes between makes it fail.
 

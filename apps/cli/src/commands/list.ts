@@ -1,9 +1,9 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { printKeys } from "../output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const list = defineCommand({
+export const list: Command = defineCommand({
   usage: "[options] PATH",
   description: `Lists the names below a path; directories end in "/".
 

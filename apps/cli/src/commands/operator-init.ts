@@ -1,9 +1,9 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom, refuseUnverified } from "../settings.ts";
 
-export const operatorInit = defineCommand({
+export const operatorInit: Command = defineCommand({
   usage: "[options]",
   description: `Sets up a new cluster on the node asked: makes the keys, splits the unseal key into shares, and prints the shares and the first
 root token. They are shown once and stored nowhere. The other nodes join with a token from \`operator raft join-token\`.

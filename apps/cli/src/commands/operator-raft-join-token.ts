@@ -1,9 +1,9 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const operatorRaftJoinToken = defineCommand({
+export const operatorRaftJoinToken: Command = defineCommand({
   usage: "[options]",
   description: `Makes a token with which one node may join within ten minutes.
 

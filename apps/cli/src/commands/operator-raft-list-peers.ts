@@ -1,4 +1,4 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { display, print, table } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
@@ -7,7 +7,7 @@ interface Server {
   readonly [name: string]: unknown;
 }
 
-export const operatorRaftListPeers = defineCommand({
+export const operatorRaftListPeers: Command = defineCommand({
   usage: "[options]",
   description: "Shows the members of the cluster: who leads, who votes, and how far each has come.",
   flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },

@@ -1,8 +1,8 @@
-import { defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand, EXIT } from "../command.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
 
-export const operatorSeal = defineCommand({
+export const operatorSeal: Command = defineCommand({
   usage: "[options]",
   description:
     "Seals the node asked: it forgets its keys and serves no secret until shares open it again. It goes on replicating and voting.",

@@ -1,9 +1,9 @@
-import { defineCommand, LocalError } from "../command.ts";
+import { type Command, defineCommand, LocalError } from "../command.ts";
 import { print, table } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom, refuseUnverified } from "../settings.ts";
 
-export const operatorUnseal = defineCommand({
+export const operatorUnseal: Command = defineCommand({
   usage: "[options] [KEY | -]",
   description: `Gives one key share to the cluster, through any node: when enough different shares are there, all members open. Without an argument the
 share is asked for and not shown; \`-\` reads it from standard input.

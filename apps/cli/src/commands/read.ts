@@ -1,10 +1,10 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 import { queryArguments } from "../query-arguments.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const read = defineCommand({
+export const read: Command = defineCommand({
   usage: "[options] PATH [K=V…]",
   description: `Reads a path of the server's API. Further arguments become query parameters.
 

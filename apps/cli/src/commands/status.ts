@@ -1,9 +1,9 @@
-import { defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand, EXIT } from "../command.ts";
 import { print, table } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const status = defineCommand({
+export const status: Command = defineCommand({
   usage: "[options]",
   description:
     "Shows whether the node asked is initialised and open, and who leads. Exit code 0: open; 2: sealed; 1: an error.",

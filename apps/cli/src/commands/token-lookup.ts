@@ -1,9 +1,9 @@
-import { defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const tokenLookup = defineCommand({
+export const tokenLookup: Command = defineCommand({
   usage: "[options] [TOKEN | -]",
   description:
     "Shows what the own token is, or the one given; `-` reads it from standard input, which keeps it out of the process list.",

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand, EXIT } from "../command.ts";
 
-export const version = defineCommand({
+export const version: Command = defineCommand({
   usage: "",
   description: "Prints the version of this program and of the Node that runs it.",
   flags: {},

@@ -1,10 +1,10 @@
-import { defineCommand, EXIT, LocalError } from "../command.ts";
+import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
 import { print } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
-export const write = defineCommand({
+export const write: Command = defineCommand({
   usage: "[options] PATH [K=V… | @FILE | -]",
   description: `Writes data to a path of the server's API.
 
