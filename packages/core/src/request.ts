@@ -6,7 +6,7 @@ export interface CoreRequest {
   readonly id: string;
   /** A write arrives as `update`; core relabels it `create` where the engine says that nothing is there yet. */
   readonly operation: Operation | "help";
-  /** What follows `/v1/`: decoded once, checked by `checkPath`, without a leading slash. */
+  /** What follows `/v1/`, without a leading slash: decoded once by the front door, which lets no empty or dotted segment by. */
   readonly path: string;
   /** Parameters of the query string, decoded, in order of arrival. */
   readonly query: ReadonlyMap<string, readonly string[]>;
