@@ -14,7 +14,7 @@ export interface TrackerConfig {
   readonly autoLeave: boolean;
 }
 
-export const EMPTY_TRACKER_CONFIG: TrackerConfig = {
+const EMPTY_TRACKER_CONFIG: TrackerConfig = {
   voters: { incoming: [], outgoing: [] },
   learners: [],
   learnersNext: [],
