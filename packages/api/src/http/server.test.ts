@@ -1,7 +1,7 @@
 import { Agent, request as httpRequest } from "node:http";
 import { kvFactory } from "@strongroom/secrets";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RawResponse } from "./testing/raw-client.ts";
+import type { RawClient, RawResponse } from "./testing/raw-client.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
 let server: TestServer;
@@ -327,6 +327,29 @@ describe("the server", () => {
     }
     expect(await status(server.request("GET", "/v1/sys/metrics", { token: null }))).toBe(403);
   });
+
+  it.each(["http", "https"] as const)(
+    "holds so many connections of an address over %s, and no more",
+    async (protocol) => {
+      const small = await startTestServer(kvFactory, { protocol, maxConnectionsPerAddress: 2, initialize: false });
+      const ask = "GET /v1/sys/seal-status HTTP/1.1\r\nHost: x\r\n\r\n";
+      const answered = async (client: RawClient): Promise<boolean> => {
+        await client.send(ask);
+        return (await client.response()) !== undefined;
+      };
+      const first = await small.open();
+      const second = await small.open();
+      expect([await answered(first), await answered(second)]).toEqual([true, true]);
+      const third = await small.open().then(answered, () => false);
+      expect(third).toBe(false);
+      first.close();
+      // The server hears of the close a little later.
+      let fourth = false;
+      for (let i = 0; i < 200 && !fourth; i++) fourth = await small.open().then(answered, () => false);
+      expect(fourth).toBe(true);
+      await small.close();
+    },
+  );
 
   it("shares its port with other workers where the platform can", async () => {
     if (process.platform !== "linux") return;

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { assert, present, type Timers } from "@strongroom/runtime";
+import { ConnectionLimit } from "./connection-limit.ts";
 import { errorReply } from "./envelope.ts";
 import { type HandlerOptions, type HandlerParts, HttpHandler } from "./handler.ts";
 import { MethodShim } from "./method-shim.ts";
@@ -35,6 +36,8 @@ export interface HttpServerOptions {
   readonly requestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
   readonly maxConnections?: number;
+  /** Of one address, on this listener. */
+  readonly maxConnectionsPerAddress?: number;
   readonly loopbackHostsOnly?: boolean;
   readonly openMetrics?: () => Promise<string>;
 }
@@ -60,6 +63,7 @@ const DEFAULT_GRACE_MS = 5_000;
 export async function startHttpServer(options: HttpServerOptions, parts: HttpServerParts): Promise<HttpServer> {
   const handler = new HttpHandler(handlerOptions(options), parts);
   const server = createNodeServer(options);
+  const limit = new ConnectionLimit(options.maxConnectionsPerAddress ?? 1024);
   const shims = new WeakMap<Socket, MethodShim>();
   const shimOf = (socket: Socket): MethodShim => present(shims.get(socket), "every connection has a shim");
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
@@ -67,6 +71,8 @@ export async function startHttpServer(options: HttpServerOptions, parts: HttpSer
     if ("refusal" in admission) handler.refuse(response, admission.refusal);
     else void handler.handle(request, response, admission.method);
   };
+  // Of the raw sockets, before any handshake.
+  server.on("connection", (socket: Socket) => limit.admit(socket));
   server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
     shims.set(socket, new MethodShim(socket));
   });
