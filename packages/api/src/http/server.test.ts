@@ -268,8 +268,10 @@ describe("attacks", () => {
   });
 
   it("with too many or too large headers are refused, whole", async () => {
-    const many = Array.from({ length: 2500 }, (_, i) => `A${i}: b`);
-    expect(await status(server.request("GET", "/v1/sys/mounts", { headers: many }))).toBe(431);
+    for (const count of [300, 2500]) {
+      const many = Array.from({ length: count }, (_, i) => `A${i}: b`);
+      expect(await status(server.request("GET", "/v1/sys/mounts", { headers: many })), `${count}`).toBe(431);
+    }
     const large = [`X: ${"a".repeat(17 * 1024)}`];
     expect(await status(server.request("GET", "/v1/sys/mounts", { headers: large }))).toBe(431);
   });
