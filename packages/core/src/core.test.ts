@@ -1,4 +1,6 @@
+import { present } from "@strongroom/runtime";
 import { kvFactory } from "@strongroom/secrets";
+import { KEY_KIND, runTransaction } from "@strongroom/storage";
 import { beforeEach, describe, expect, it } from "vitest";
 import { bodyOf, TestNode } from "./testing/test-node.ts";
 import { wireCode } from "./testing/wire-code.ts";
@@ -142,6 +144,32 @@ describe("tokens", () => {
     );
   });
 
+  it("that was revoked a moment ago finishes no write, not even on a node that has not heard of it", async () => {
+    await mountKv();
+    await node.call("update", "secret/data/a", { body: { data: {} } });
+    const rows = await node.store.rows();
+    const tokenRow = present(
+      rows.find(({ key }) => key[0] === KEY_KIND.token),
+      "init made a token",
+    );
+    node.store.lagBehind();
+    await runTransaction(
+      node.store,
+      (tx) => {
+        // The lagging state cannot guard what it does not show: the delete itself is unguarded.
+        tx.delete(tokenRow.key);
+      },
+      { mode: "write", deadlineMs: 1000 },
+    );
+    for (const path of ["secret/data/a", "sys/mounts/x", "auth/token/lookup"]) {
+      const body = { data: { late: true }, type: "kv-v2", token: "x" };
+      expect(await wireCode(node.call("update", path, { body })), path).toBe("permission_denied: permission denied");
+    }
+    expect(await wireCode(node.call("read", "secret/data/a"))).toBe("permission_denied: permission denied");
+    node.store.catchUp();
+    expect(await wireCode(node.call("read", "secret/data/a"))).toBe("permission_denied: permission denied");
+  });
+
   it("is in no row in clear", async () => {
     const canary = Buffer.from(node.rootToken.slice(4));
     for (const { key, row } of await node.store.rows()) {
@@ -181,6 +209,28 @@ describe("mounts", () => {
     expect((await node.store.rows()).length).toBe(before);
     await mountKv();
     expect(await node.call("list", "secret/metadata/")).toEqual({ kind: "not-found" });
+  });
+
+  it("leave no row behind of writes that raced with their removal", async () => {
+    const other = new TestNode([kvFactory], { seed: 2, store: node.store });
+    other.unsealKeys = node.unsealKeys;
+    await other.unseal();
+    const before = (await node.store.rows()).length;
+    for (let round = 0; round < 5; round++) {
+      await mountKv();
+      const writes = Array.from({ length: 40 }, (_, i) => {
+        const body = { data: { i } };
+        return wireCode(
+          (i % 2 === 0 ? node : other).call("update", `secret/data/k${i % 9}`, { token: node.rootToken, body }),
+        );
+      });
+      const removal = wireCode(other.call("delete", "sys/mounts/secret", { token: node.rootToken }));
+      const codes = new Set((await Promise.all(writes)).map((code) => code.split(":")[0]));
+      expect(await removal).toBe("ok");
+      expect([...codes].every((code) => code === "ok" || code === "unsupported_path")).toBe(true);
+      await other.core.sweepRemovedMounts();
+      expect((await node.store.rows()).length).toBe(before);
+    }
   });
 
   it("refuse conflicts, reserved paths, unknown types and bad names", async () => {
