@@ -32,6 +32,7 @@ interface Sample {
 export class LogClock {
   #lastMs: number;
   #lastAtMs: number;
+  #toldMs = 0;
   readonly #samples = new Map<number, Sample>();
 
   /** `logTimeMs`: the newest stamp that this node has applied; 0 in a new cluster. */
@@ -40,9 +41,13 @@ export class LogClock {
     this.#lastAtMs = now.monotonicMs;
   }
 
-  /** The log's time here: the last stamp and what has passed since, whole milliseconds, never moving back. */
+  /**
+   * The log's time here, in whole milliseconds: the last stamp and what has passed since. Never moves back: where this node's
+   * clock ran ahead of the leader's stamps, it stands still until they have caught up.
+   */
   nowMs(now: Instant): number {
-    return this.#lastMs + Math.max(0, Math.floor(now.monotonicMs - this.#lastAtMs));
+    this.#toldMs = Math.max(this.#toldMs, this.#expectedMs(now));
+    return this.#toldMs;
   }
 
   /** An entry with this stamp was applied, here or by the snapshot that replaced the state. */
@@ -63,7 +68,7 @@ export class LogClock {
 
   /** The stamp of the entry that this leader is about to append. `voters` includes this node as `self`. */
   stamp(now: Instant, voters: readonly number[], self: number): Stamp {
-    const expectedMs = this.nowMs(now);
+    const expectedMs = this.#expectedMs(now);
     const runaway = now.wallMs > expectedMs + RUNAWAY_LIMIT_MS;
     const believed = !runaway || this.#supported(now, voters, self);
     const logTimeMs = believed ? Math.max(this.#lastMs, Math.floor(now.wallMs)) : expectedMs;
@@ -72,6 +77,10 @@ export class LogClock {
       this.#lastAtMs = now.monotonicMs;
     }
     return { logTimeMs, alarm: !believed };
+  }
+
+  #expectedMs(now: Instant): number {
+    return this.#lastMs + Math.max(0, Math.floor(now.monotonicMs - this.#lastAtMs));
   }
 
   #supported(now: Instant, voters: readonly number[], self: number): boolean {

@@ -20,7 +20,7 @@ import { type Intake, LeaderIntake, packCommands } from "./leader-intake.ts";
 import { type Instant, isSkewed, type LogClock } from "./log-clock.ts";
 import { type Ended, ProposalTracker, type Sending } from "./proposal-tracker.ts";
 import type { ReplicaStateMachine } from "./state-machine.ts";
-import { judgeCommand, type VerificationRules } from "./verification.ts";
+import { isUnsigned, judgeCommand, type VerificationRules } from "./verification.ts";
 import type { WorkerBook } from "./worker-book.ts";
 
 export interface ProposalsParts {
@@ -41,6 +41,8 @@ export interface StampingState {
 
 type PeerProposal = Extract<PeerMessage, { type: "propose" | "propose-membership" }>;
 type WorkerProposal = Extract<WorkerToReplica, { type: "propose" | "propose-membership" }>;
+
+const NO_BYTES = new Uint8Array(0);
 
 const PACK_LIMITS = { maxBytes: 256 * 1024, maxCommands: LIMITS.commandsPerEntry };
 
@@ -118,7 +120,7 @@ export class Proposals {
   send(leader: NodeId, term: number, nowMs: number): void {
     this.tracker.setLeader(leader, term);
     for (const sending of this.tracker.takeSendings(nowMs)) {
-      if (leader === this.#parts.id) this.#offer({ origin: leader, ...sending });
+      if (leader === this.#parts.id) this.#offerOwn({ origin: leader, ...sending });
       else this.#parts.post(leader, proposeMessage(sending));
     }
   }
@@ -201,6 +203,27 @@ export class Proposals {
       });
     this.#alarmed = alarm;
     return logTimeMs;
+  }
+
+  /**
+   * Its own workers' signatures this node need not check; but what bears none must not get into the log, where the others
+   * would take it for an attack.
+   */
+  #offerOwn(intake: Intake): void {
+    const unsigned = (payload: Uint8Array) => {
+      const command = intake.kind === "commands" ? payload : commandOfChange(payload);
+      return (
+        command === undefined || (isUnsigned(command) && judgeCommand(command, this.#parts.rules).authenticity !== "ok")
+      );
+    };
+    const bad = intake.ids.filter((_, i) => unsigned(intake.payloads[i] ?? NO_BYTES));
+    if (bad.length === 0) {
+      this.#offer(intake);
+      return;
+    }
+    this.#drop(intake.origin, intake.batch, "unauthentic", bad);
+    const payloads = intake.payloads.filter((payload) => !unsigned(payload));
+    this.#offer({ ...intake, ids: intake.ids.filter((one) => !bad.includes(one)), payloads });
   }
 
   #offer(intake: Intake): void {

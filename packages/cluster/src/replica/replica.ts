@@ -35,7 +35,7 @@ import { packKeys } from "./packed.ts";
 import { PeerBook } from "./peer-book.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadService } from "./read-service.ts";
-import type { ReceivedGeneration, ReplicaStateMachine } from "./state-machine.ts";
+import type { ReceivedGeneration } from "./state-machine.ts";
 import { StorageDriver } from "./storage-driver.ts";
 import { judgeAppend, type VerificationRules } from "./verification.ts";
 import { WorkerBook } from "./worker-book.ts";

@@ -10,6 +10,7 @@ import {
   decodeCommand,
   decodeEntryBody,
   isMalformed,
+  MAC_BYTES,
   type ProposerId,
 } from "@strongroom/storage";
 import type { Authenticity, CommandAuthenticator } from "../authenticator.ts";
@@ -39,6 +40,12 @@ export function judgeCommand(bytes: Uint8Array, rules: VerificationRules): Judge
     return { authenticity, proposer, sequence };
   }
   return { authenticity: rules.unsignedAllowed(command) ? "ok" : "bad", proposer, sequence };
+}
+
+/** Whether an encoded command bears no MAC: its key id, in front of the MAC at its end, is 0. */
+export function isUnsigned(bytes: Uint8Array): boolean {
+  const at = bytes.length - MAC_BYTES - 4;
+  return at < 0 || new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at) === 0;
 }
 
 export type AppendJudgement =

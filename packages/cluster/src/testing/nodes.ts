@@ -3,9 +3,11 @@
  * what was not synced, and on a network in memory that can be cut.
  */
 import { createHmac } from "node:crypto";
+import { join } from "node:path";
 import { type NodeId, toNodeId } from "@strongroom/raft";
 import { type Clock, type Logger, type Random, silentLogger, type Timers } from "@strongroom/runtime";
 import { nodeClock, nodeRandom, nodeTimers } from "@strongroom/runtime/node";
+import { LevelTable, type Table } from "@strongroom/storage";
 import type { Authenticity, CommandAuthenticator, CommandSigner } from "../authenticator.ts";
 import { MembershipManager } from "../membership/manager.ts";
 import { localChannelPair } from "../port/channel.ts";
@@ -13,17 +15,20 @@ import { ClusterClient } from "../port/cluster-client.ts";
 import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
 import { WorkerPort } from "../port/worker-port.ts";
 import { WorkerStore } from "../port/worker-store.ts";
-import { MemoryIncarnations } from "../replica/incarnations.ts";
+import { FileIncarnations, type IncarnationSource, MemoryIncarnations } from "../replica/incarnations.ts";
 import type { LogTailLimits } from "../replica/log-tail.ts";
 import { DEFAULT_FLUSH_EVERY_BYTES, DEFAULT_TAIL_LIMITS, DEFAULT_TIMINGS } from "../replica/options.ts";
 import { bootstrapTable } from "../replica/recovered.ts";
 import { ReplicaShell, type ReplicaShellOptions } from "../replica/shell.ts";
-import { INITIAL_GENERATION } from "../state/generation-store.ts";
+import { type GenerationStore, INITIAL_GENERATION } from "../state/generation-store.ts";
+import { Generations } from "../state/generations.ts";
 import { MemoryGenerations } from "../state/memory-generations.ts";
 import { MemoryNetwork } from "../transport/memory-peer-transport.ts";
 import { openInlineWal } from "../wal/inline-wal.ts";
 import { MemoryWalDisk } from "../wal/memory-wal-disk.ts";
+import { NodeWalDisk } from "../wal/node-wal-disk.ts";
 import { createWal, recoverWal } from "../wal/recovery.ts";
+import type { WalDisk } from "../wal/wal-disk.ts";
 
 /** One key that every open node knows. */
 export class TestKeys implements CommandSigner, CommandAuthenticator {
@@ -49,13 +54,16 @@ export interface TestWorld {
 export interface TestNodeOptions {
   readonly tailLimits?: LogTailLimits;
   readonly sealed?: boolean;
+  /** How far this node's wall clock is off. */
+  readonly wallOffsetMs?: number;
 }
 
 /** What survives a node's process. */
 interface Machine {
-  readonly disk: MemoryWalDisk;
-  readonly generations: MemoryGenerations;
-  readonly incarnations: MemoryIncarnations;
+  readonly disk: WalDisk;
+  readonly generations: GenerationStore;
+  readonly incarnations: IncarnationSource;
+  readonly openTable: (generation: string) => Promise<Table>;
 }
 
 export class TestNode {
@@ -89,7 +97,11 @@ export class TestCluster {
   readonly #machines = new Map<number, Machine>();
   readonly #nodes = new Map<number, TestNode>();
 
-  constructor(world: Partial<TestWorld> = {}) {
+  readonly #directory: string | undefined;
+
+  /** With a directory, nodes keep WAL and LevelDB on the real disk below it. */
+  constructor(world: Partial<TestWorld> & { readonly directory?: string } = {}) {
+    this.#directory = world.directory;
     this.world = { clock: nodeClock, timers: nodeTimers, random: nodeRandom, logger: silentLogger, ...world };
     this.network = new MemoryNetwork({}, this.world);
   }
@@ -106,9 +118,13 @@ export class TestCluster {
 
   /** Starts node `id`, on what its disk holds; `bootstrap` makes it the first of the cluster if that is nothing. */
   async start(id: number, options: TestNodeOptions & { readonly bootstrap?: boolean } = {}): Promise<TestNode> {
-    const { clock, timers, random, logger } = this.world;
+    const { timers, random, logger } = this.world;
+    const clock: Clock = {
+      monotonicMs: () => this.world.clock.monotonicMs(),
+      wallMs: () => this.world.clock.wallMs() + (options.wallOffsetMs ?? 0),
+    };
     const nodeId = toNodeId(id);
-    const machine = this.#machine(id);
+    const machine = await this.#machine(id);
     const identity = { nodeId, clusterId: new Uint8Array(0) };
     let wal = recoverWal(machine.disk);
     if (wal.status === "empty") {
@@ -145,7 +161,7 @@ export class TestCluster {
   /** Another worker of a running node. */
   async worker(id: number): Promise<{ readonly store: WorkerStore; readonly client: ClusterClient }> {
     const { shell, fatal } = this.node(id);
-    return this.attach(shell, this.#machine(id), fatal);
+    return this.attach(shell, await this.#machine(id), fatal);
   }
 
   /** The first of a cluster of `count` nodes that are voters. */
@@ -188,7 +204,8 @@ export class TestCluster {
     this.#nodes.delete(id);
     await node.shell.close();
     await node.store.close();
-    if (options.powerLoss === true) this.#machine(id).disk.crash(this.world.random);
+    const { disk } = await this.#machine(id);
+    if (options.powerLoss === true && disk instanceof MemoryWalDisk) disk.crash(this.world.random);
   }
 
   /** The running node that leads, once there is one that others do not contradict. */
@@ -236,18 +253,16 @@ export class TestCluster {
       clock,
       timers,
       logger,
-      openTable: (generation) => machine.generations.open(generation),
+      openTable: machine.openTable,
       onFatal: (error) => fatal.push(error),
     });
     return { store, client };
   }
 
-  #machine(id: number): Machine {
-    const machine = this.#machines.get(id) ?? {
-      disk: new MemoryWalDisk(),
-      generations: new MemoryGenerations(),
-      incarnations: new MemoryIncarnations(),
-    };
+  async #machine(id: number): Promise<Machine> {
+    const known = this.#machines.get(id);
+    if (known !== undefined) return known;
+    const machine = this.#directory === undefined ? memoryMachine() : await diskMachine(join(this.#directory, `${id}`));
     this.#machines.set(id, machine);
     return machine;
   }
@@ -265,4 +280,20 @@ export class TestCluster {
       tickMs: 5,
     };
   }
+}
+
+function memoryMachine(): Machine {
+  const generations = new MemoryGenerations();
+  const openTable = (generation: string) => generations.open(generation);
+  return { disk: new MemoryWalDisk(), generations, incarnations: new MemoryIncarnations(), openTable };
+}
+
+async function diskMachine(directory: string): Promise<Machine> {
+  const generations = await Generations.open(directory);
+  return {
+    disk: new NodeWalDisk(join(directory, "wal")),
+    generations,
+    incarnations: FileIncarnations.open(directory),
+    openTable: (generation) => LevelTable.open(generations.path(generation), { multithreading: true }),
+  };
 }

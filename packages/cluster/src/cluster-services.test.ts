@@ -1,0 +1,164 @@
+import { utf8 } from "@strongroom/runtime";
+import { type CommandDraft, KEY_KIND, KEYRING_KEY, makeKey, SEAL_RECORD_KEY, type Verdict } from "@strongroom/storage";
+import { afterEach, describe, expect, it } from "vitest";
+import { Autopilot } from "./autopilot.ts";
+import { TestCluster, type TestNode } from "./testing/nodes.ts";
+
+let cluster: TestCluster | undefined;
+
+afterEach(async () => {
+  await cluster?.close();
+  cluster = undefined;
+});
+
+function put(key: Uint8Array, value = "v"): CommandDraft {
+  return { guards: [], mutations: [{ kind: "put", key, term: 0, value: utf8(value) }] };
+}
+
+const KEY = makeKey(KEY_KIND.barrier, utf8("k"));
+const INIT: CommandDraft = { ...put(SEAL_RECORD_KEY), guards: [{ kind: "absent", key: SEAL_RECORD_KEY }] };
+
+function has(node: TestNode, key: Uint8Array): boolean {
+  const snapshot = node.store.localSnapshot();
+  const row = snapshot.get(key);
+  snapshot.release();
+  return row !== undefined;
+}
+
+async function refusal(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => "it went through",
+    (error: { code: string }) => error.code,
+  );
+}
+
+describe("init", () => {
+  it("needs no signature, and has one winner among many", async () => {
+    cluster = new TestCluster();
+    const node = await cluster.start(1, { bootstrap: true, sealed: true });
+    const options = cluster.within(5_000);
+    const verdicts = await Promise.all(Array.from({ length: 20 }, () => node.store.commitUnsigned(INIT, options)));
+    expect(verdicts.filter(({ outcome }) => outcome === "applied")).toHaveLength(1);
+    expect(verdicts.filter(({ outcome }) => outcome === "conflict")).toHaveLength(19);
+  });
+
+  it("is the only thing that the state takes unsigned", async () => {
+    cluster = new TestCluster();
+    const node = await cluster.start(1, { bootstrap: true, sealed: true });
+    const verdict = await node.store.commitUnsigned(put(KEY), cluster.within(5_000)).catch(() => undefined);
+    expect(verdict?.outcome).not.toBe("applied");
+    expect(has(node, KEY)).toBe(false);
+  });
+});
+
+describe("the workers of a node", () => {
+  it("write under incarnations of their own and see each other's effects", async () => {
+    cluster = new TestCluster();
+    const node = await cluster.start(1, { bootstrap: true });
+    const second = await cluster.worker(1);
+    await node.store.commit(put(KEY, "first"), cluster.within(5_000));
+    await second.store.commit(put(KEY, "second"), cluster.within(5_000));
+    const snapshot = await node.store.linearizableSnapshot(cluster.within(5_000));
+    expect(snapshot.get(KEY)?.value).toEqual(utf8("second"));
+    snapshot.release();
+    await second.store.close();
+    expect((await node.store.commit(put(KEY, "third"), cluster.within(5_000))).outcome).toBe("applied");
+  });
+
+  it("hear of changed keys before their own commit is answered", async () => {
+    cluster = new TestCluster();
+    await cluster.startVoters(3);
+    const [writer, listener] = cluster.nodes as [TestNode, TestNode];
+    const heard: string[] = [];
+    for (const { store, id } of [writer, listener])
+      store.onInvalidation((event) => {
+        if (event.type === "keys" && event.keys.some((key) => Buffer.from(key).equals(KEY))) heard.push(`node ${id}`);
+      });
+    const { outcome } = await writer.store.commit(put(KEY), cluster.within(5_000));
+    heard.push(outcome);
+    await cluster.until(() => heard.includes(`node ${listener.id}`));
+    expect(heard.indexOf(`node ${writer.id}`)).toBeLessThan(heard.indexOf("applied"));
+  });
+});
+
+describe("a changed keyring", () => {
+  it("stops apply on an open node until its keys are published", async () => {
+    cluster = new TestCluster();
+    const node = await cluster.start(1, { bootstrap: true });
+    const changed: Verdict = await node.store.commit(put(KEYRING_KEY), cluster.within(5_000));
+    const index = changed.outcome === "applied" ? changed.revision.index : 0;
+    expect(await refusal(node.store.commit(put(KEY), cluster.within(150)))).toBe("outcome_unknown");
+    expect(await refusal(node.client.keysPublished(index - 1))).toBe("stale_keyring");
+    await node.client.keysPublished(index);
+    expect((await node.store.commit(put(KEY), cluster.within(5_000))).outcome).toBe("applied");
+  });
+
+  it("does not stop a sealed node", async () => {
+    cluster = new TestCluster();
+    await cluster.startVoters(3);
+    const leader = await cluster.leader();
+    const sealed = cluster.nodes.find((node) => node !== leader) as TestNode;
+    await sealed.client.keysWithdrawn();
+    const changed = await leader.store.commit(put(KEYRING_KEY), cluster.within(5_000));
+    const index = changed.outcome === "applied" ? changed.revision.index : 0;
+    for (const node of cluster.nodes) if (node !== sealed) await cluster.until(() => opened(node, index));
+    await leader.store.commit(put(KEY), cluster.within(5_000));
+    await cluster.until(() => has(sealed, KEY));
+  });
+});
+
+/** Publishes the keys of the keyring at `index` once the node has it. */
+async function opened(node: TestNode, index: number): Promise<boolean> {
+  if (node.shell.status().appliedIndex < index) return false;
+  await node.client.keysPublished(index);
+  return true;
+}
+
+describe("a leader", () => {
+  it("refuses proposals of a node whose clock is off, with the reason", async () => {
+    cluster = new TestCluster();
+    await cluster.start(1, { bootstrap: true, wallOffsetMs: 3_000 });
+    await cluster.leader();
+    await cluster.start(2);
+    await cluster.join(2);
+    await cluster.until(async () => (await cluster?.node(2).client.status())?.leaderId === 1);
+    const error = await cluster
+      .node(2)
+      .store.commit(put(KEY), cluster.within(5_000))
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "not_committed", message: expect.stringContaining("clock") });
+  });
+});
+
+describe("the control plane", () => {
+  it("takes a call to the worker that serves it, and errors back by their code", async () => {
+    cluster = new TestCluster();
+    await cluster.startVoters(3);
+    const [caller, server] = cluster.nodes as [TestNode, TestNode];
+    server.client.serve("echo", async (payload, { nodeId }) => utf8(`${nodeId}: ${Buffer.from(payload)}`));
+    const call = () => caller.client.call(server.id, "echo", utf8("hello"), { timeoutMs: 1_000 });
+    await cluster.until(async () => (await refusal(call())) === "it went through");
+    expect(Buffer.from(await call()).toString()).toBe(`${caller.id}: hello`);
+    expect(await refusal(caller.client.call(server.id, "nothing", utf8(""), { timeoutMs: 1_000 }))).toBe(
+      "unknown_method",
+    );
+  });
+});
+
+describe("Autopilot", () => {
+  it("makes a learner that has caught up a voter", async () => {
+    cluster = new TestCluster();
+    await cluster.start(1, { bootstrap: true });
+    const { client, manager } = await cluster.leader();
+    const autopilot = new Autopilot({ intervalMs: 10, stableLooks: 2 }, { client, manager, ...cluster.world });
+    autopilot.start();
+    await cluster.start(2);
+    await cluster.join(2);
+    await cluster.until(async () => (await client.status()).members.every((member) => member.voter));
+    autopilot.stop();
+    expect((await client.status()).members.map(({ nodeId, name }) => [nodeId, name])).toEqual([
+      [1, ""],
+      [2, "node-2"],
+    ]);
+  });
+});
