@@ -40,8 +40,9 @@ const CONFIGURATION = {
   "parse-numbers": false,
   "parse-positional-numbers": false,
   "boolean-negation": false,
-  "populate--": true,
+  // A list takes one value a flag: what follows is positional.
   "greedy-arrays": false,
+  "populate--": true,
   "unknown-options-as-args": true,
 };
 

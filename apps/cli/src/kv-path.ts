@@ -3,7 +3,6 @@
  * ends and which version of the engine it is; `-mount` says it without asking.
  */
 import { LocalError } from "./command.ts";
-import type { FlagDeclarations } from "./flags.ts";
 import { RemoteError, type ServerApi } from "./server-api.ts";
 
 export const MOUNT_FLAG = {
@@ -12,7 +11,7 @@ export const MOUNT_FLAG = {
     value: "PATH",
     help: "Where the engine is mounted; else the first part of PATH that is a mount.",
   },
-} as const satisfies FlagDeclarations;
+} as const;
 
 export interface KvPath {
   /** With its closing slash. */

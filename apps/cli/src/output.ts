@@ -10,7 +10,7 @@ export type Row = readonly string[];
 /** Columns that are as wide as their widest cell, three spaces apart, under a ruled header. */
 export function table(header: Row, rows: readonly Row[]): string {
   const all = [header, header.map((title) => "-".repeat(title.length)), ...rows];
-  const widths = header.map((_, column) => Math.max(...all.map((row) => [...(row[column] ?? "")].length)));
+  const widths = header.map((_, column) => Math.max(...all.map((row) => lengthOf(row[column] ?? ""))));
   return `${all
     .map((row) =>
       row
@@ -40,7 +40,7 @@ export function display(value: unknown): string {
     const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
     return `map[${members.map(([key, member]) => `${key}:${display(member)}`).join(" ")}]`;
   }
-  return String(value);
+  return JSON.stringify(value);
 }
 
 export interface Printable {
@@ -128,5 +128,10 @@ function yaml(value: unknown): string {
 }
 
 function pad(cell: string, width: number): string {
-  return cell + " ".repeat(Math.max(0, width - [...cell].length));
+  return cell + " ".repeat(Math.max(0, width - lengthOf(cell)));
+}
+
+/** In characters, as a terminal counts them. */
+function lengthOf(cell: string): number {
+  return Array.from(cell).length;
 }

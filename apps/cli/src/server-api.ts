@@ -68,7 +68,7 @@ export class ServerApi {
     // The list verb travels as GET, which every proxy between here and the server lets through.
     if (method === "LIST") search.set("list", "true");
     const encoded = path.split("/").map(encodeURIComponent).join("/");
-    const text = `/v1/${encoded}${search.size === 0 ? "" : `?${search}`}`;
+    const text = `/v1/${encoded}${search.size === 0 ? "" : `?${search.toString()}`}`;
     const response = await this.#exchange(method === "LIST" ? "GET" : method, text, body, request.token);
     return { ...response, json: parseBody(response.text) };
   }

@@ -6,7 +6,6 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type Context, LocalError } from "./command.ts";
-import type { FlagDeclarations } from "./flags.ts";
 
 export const CONNECTION_FLAGS = {
   address: {
@@ -38,7 +37,7 @@ export const CONNECTION_FLAGS = {
     value: "PATH",
     help: "Namespace of the request. STRONGROOM_NAMESPACE, VAULT_NAMESPACE.",
   },
-} as const satisfies FlagDeclarations;
+} as const;
 
 export const FORMAT_FLAG = {
   format: {
@@ -46,11 +45,11 @@ export const FORMAT_FLAG = {
     value: "FORMAT",
     help: "table, json, yaml or raw. STRONGROOM_FORMAT, VAULT_FORMAT; table.",
   },
-} as const satisfies FlagDeclarations;
+} as const;
 
 export const FIELD_FLAG = {
   field: { kind: "string", value: "NAME", help: "Print only this field's value." },
-} as const satisfies FlagDeclarations;
+} as const;
 
 export type Format = "table" | "json" | "yaml" | "raw";
 

@@ -1,5 +1,6 @@
-import { type Command, defineCommand, EXIT } from "../command.ts";
-import { print, table } from "../output.ts";
+import { asError } from "@strongroom/runtime";
+import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
+import { display, print, table } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
@@ -11,33 +12,36 @@ export const status: Command = defineCommand({
   positional: { min: 0, max: 0 },
   async run(context, { flags }) {
     const api = new ServerApi(connectionFrom(context, flags));
-    const seal = (await api.call({ method: "GET", path: "sys/seal-status" })).json ?? {};
-    const leader = (await api.send({ method: "GET", path: "sys/leader" })).json;
+    const seal = (await orLocal(api.call({ method: "GET", path: "sys/seal-status" }))).json ?? {};
+    const leader = (await orLocal(api.call({ method: "GET", path: "sys/leader" }))).json;
     const rows: [string, string][] = [
-      ["Seal Type", String(seal["type"])],
-      ["Initialized", String(seal["initialized"])],
-      ["Sealed", String(seal["sealed"])],
-      ["Total Shares", String(seal["n"])],
-      ["Threshold", String(seal["t"])],
+      ["Seal Type", display(seal["type"])],
+      ["Initialized", display(seal["initialized"])],
+      ["Sealed", display(seal["sealed"])],
+      ["Total Shares", display(seal["n"])],
+      ["Threshold", display(seal["t"])],
     ];
     if (seal["sealed"] === true || Number(seal["progress"]) > 0) {
       rows.push(
-        ["Unseal Progress", `${String(seal["progress"])}/${String(seal["t"])}`],
-        ["Unseal Nonce", String(seal["nonce"])],
+        ["Unseal Progress", `${display(seal["progress"])}/${display(seal["t"])}`],
+        ["Unseal Nonce", display(seal["nonce"])],
       );
     }
-    rows.push(["Version", String(seal["version"])], ["Storage Type", String(seal["storage_type"])]);
-    if (seal["cluster_name"] !== undefined) rows.push(["Cluster Name", String(seal["cluster_name"])]);
-    if (seal["cluster_id"] !== undefined) rows.push(["Cluster ID", String(seal["cluster_id"])]);
+    rows.push(["Version", display(seal["version"])], ["Storage Type", display(seal["storage_type"])]);
+    if (seal["cluster_name"] !== undefined) rows.push(["Cluster Name", display(seal["cluster_name"])]);
+    if (seal["cluster_id"] !== undefined) rows.push(["Cluster ID", display(seal["cluster_id"])]);
     if (leader !== undefined) {
       rows.push(
-        ["HA Enabled", String(leader["ha_enabled"])],
+        ["HA Enabled", display(leader["ha_enabled"])],
         ["HA Mode", leader["is_self"] === true ? "active" : "standby"],
       );
-      rows.push(["Active Node Address", String(leader["leader_address"] || "<none>")]);
+      rows.push([
+        "Active Node Address",
+        display(leader["leader_address"] === "" ? "<none>" : leader["leader_address"]),
+      ]);
       rows.push(
-        ["Raft Committed Index", String(leader["raft_committed_index"])],
-        ["Raft Applied Index", String(leader["raft_applied_index"])],
+        ["Raft Committed Index", display(leader["raft_committed_index"])],
+        ["Raft Applied Index", display(leader["raft_applied_index"])],
       );
     }
     const code = print(context, formatFrom(context, flags.format), {
@@ -48,3 +52,10 @@ export const status: Command = defineCommand({
     return seal["sealed"] === true ? EXIT.remote : code;
   },
 });
+
+/** 2 means sealed here, so every failure is a 1. */
+function orLocal<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    throw new LocalError(asError(error).message, { cause: error });
+  });
+}
