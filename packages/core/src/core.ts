@@ -24,6 +24,7 @@ import { ClosingError } from "./errors.ts";
 import { MountSweeper } from "./mount-sweeper.ts";
 import { findMount, Mounts } from "./mounts.ts";
 import type { CoreRequest, CoreResult } from "./request.ts";
+import { RequestIds } from "./request-id.ts";
 import { engineResult, systemResult } from "./result.ts";
 import { type SystemBackend, systemBackends } from "./system/system-backend.ts";
 import { SystemContext, type SystemPath } from "./system/system-path.ts";
@@ -41,6 +42,7 @@ export class Core {
   readonly #tokens: TokenStore;
   readonly #mounts: Mounts;
   readonly #sweeper: MountSweeper;
+  readonly #requestIds: RequestIds;
   readonly #systems: readonly SystemBackend[];
   readonly #durations: Histogram;
   readonly #unsubscribe: () => void;
@@ -55,6 +57,7 @@ export class Core {
     this.#tokens = new TokenStore(barrier);
     this.#mounts = new Mounts(barrier, backends);
     this.#sweeper = new MountSweeper({ store, mounts: this.#mounts, logger });
+    this.#requestIds = new RequestIds(dependencies);
     this.#systems = systemBackends({
       dependencies,
       mounts: this.#mounts,
@@ -179,21 +182,24 @@ export class Core {
     const mode = modeOf(operation);
     const rowKey = this.#tokenRowKey(request);
     const body = lazyBody(request, DEFAULT_JSON_LIMITS);
+    const once = this.#once(request, mode);
     return this.#transact(request, mode, async (tx) => {
       const token = this.#tokens.authenticate(tx, rowKey, mode);
       authorize(token);
-      const mount = request.namespace === "" ? findMount(this.#mounts.table(tx, mode), request.path) : undefined;
-      if (mount === undefined) throw noHandler(request.path);
-      const asked = logicalRequest(request, operation, request.path.slice(mount.entry.path.length), body);
-      const context = {
-        storage: this.#mounts.storage(tx, mount),
-        nowMs: store.logTimeMs(),
-        mount: mount.info,
-        entropy,
-      };
-      const resolved = resolveOperation(mount.backend, context, asked);
-      const response = await dispatch(mount.backend, context, { ...asked, operation: resolved });
-      return engineResult(response, mount.entry.type);
+      return once(tx, async () => {
+        const mount = request.namespace === "" ? findMount(this.#mounts.table(tx, mode), request.path) : undefined;
+        if (mount === undefined) throw noHandler(request.path);
+        const asked = logicalRequest(request, operation, request.path.slice(mount.entry.path.length), body);
+        const context = {
+          storage: this.#mounts.storage(tx, mount),
+          nowMs: store.logTimeMs(),
+          mount: mount.info,
+          entropy,
+        };
+        const resolved = resolveOperation(mount.backend, context, asked);
+        const response = await dispatch(mount.backend, context, { ...asked, operation: resolved });
+        return engineResult(response, mount.entry.type);
+      });
     });
   }
 
@@ -207,14 +213,17 @@ export class Core {
     const inTransaction = declared?.run === "transaction";
     const mode = inTransaction ? modeOf(operation) : "read";
     const body = lazyBody(request, DEFAULT_JSON_LIMITS);
+    const once = this.#once(request, mode);
     const asRun = async (tx: Transaction): Promise<CoreResult | undefined> => {
       const token = this.#tokens.authenticate(tx, rowKey, mode);
       if (declared?.access !== "authenticated") authorize(token);
       if (declared === undefined || request.namespace !== "") throw noHandler(request.path);
       if (!inTransaction) return undefined;
-      const context = this.#systemContext(backend, request, { transaction: tx, token });
-      const response = await dispatch(backend.backend, context, logicalRequest(request, operation, below, body));
-      return systemResult(response, backend.mount.type, declared.reply);
+      return once(tx, async () => {
+        const context = this.#systemContext(backend, request, { transaction: tx, token });
+        const response = await dispatch(backend.backend, context, logicalRequest(request, operation, below, body));
+        return systemResult(response, backend.mount.type, declared.reply);
+      });
     };
     const result = await this.#transact(request, mode, asRun, declared?.afterCommit);
     if (result !== undefined || declared === undefined) return result ?? { kind: "not-found" };
@@ -234,6 +243,12 @@ export class Core {
     const asked = logicalRequest(request, operation, below, lazyBody(request, limits));
     const response = await dispatch(backend.backend, this.#systemContext(backend, request, {}), asked);
     return systemResult(response, backend.mount.type, declared.reply);
+  }
+
+  /** Runs the handler of a write, unless its request id says that the write was done before. Throws `RequestIdError`. */
+  #once(request: CoreRequest, mode: Mode): (tx: Transaction, run: () => Promise<CoreResult>) => Promise<CoreResult> {
+    const once = mode === "write" ? this.#requestIds.begin(request) : undefined;
+    return (tx, run) => (once === undefined ? run() : once.run(tx, run));
   }
 
   /** What `?help=1` shows: every valid token may ask. */
