@@ -18,6 +18,7 @@ export interface RequestHeaders {
   wrapTtl: string | undefined;
   contentType: string | undefined;
   contentEncoding: string | undefined;
+  /** Without the quotes that draft-ietf-httpapi-idempotency-key-header §2.1 puts around it; clients do and do not. */
   idempotencyKey: string | undefined;
   /** A valid length; undefined when there was none. */
   contentLength: number | undefined;
@@ -29,6 +30,7 @@ export interface RequestHeaders {
 
 const TOKEN_MAX_BYTES = 8192;
 const NAMESPACE_MAX_BYTES = 1024;
+const QUOTED = /^"([^"]*)"$/;
 const NAMESPACE = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 
 /** Reads `rawHeaders` (name, value, name, value …). Throws `BadHeaderError`. */
@@ -88,6 +90,7 @@ export function parseHeaders(rawHeaders: readonly string[]): RequestHeaders {
     }
   }
   headers.token = tokenOf(headers.token, bearer);
+  headers.idempotencyKey = headers.idempotencyKey?.replace(QUOTED, "$1");
   headers.namespace = namespaceOf(headers.namespaceHeader);
   return headers;
 }
