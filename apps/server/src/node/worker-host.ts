@@ -18,7 +18,7 @@ import {
   WorkerPort,
   WorkerStore,
 } from "@strongroom/cluster";
-import { Core } from "@strongroom/core";
+import { Core, RequestIdSweeper } from "@strongroom/core";
 import type { Clock, Entropy, Logger, MetricsRegistry, Timers } from "@strongroom/runtime";
 import { kvFactory } from "@strongroom/secrets";
 import { LevelTable } from "@strongroom/storage";
@@ -155,8 +155,8 @@ interface DutyParts extends WorkerHostParts {
   readonly self: NodeRecord;
 }
 
-/** What one worker of a node does for all: its seal, admitting nodes, and on the leader promoting them. */
-async function startDuties(parts: DutyParts): Promise<() => void> {
+/** What one worker of a node does for all: its seal, admitting nodes; and on the leader promoting them and sweeping. */
+async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
   const { store, cluster, barrier, manager, identity, self, clock, timers, entropy, logger } = parts;
   const nodes = await NodeDirectory.open(store, logger);
   const host = new SealHost({
@@ -180,9 +180,12 @@ async function startDuties(parts: DutyParts): Promise<() => void> {
   cluster.serve(JOIN_METHOD, (payload, caller) => admission.handle(payload, caller));
   const autopilot = new Autopilot(DEFAULT_AUTOPILOT, { client: cluster, manager, clock, timers, logger });
   autopilot.start();
-  return () => {
+  const sweeper = new RequestIdSweeper({ store, barrier, timers, logger });
+  sweeper.start();
+  return async () => {
     autopilot.stop();
     host.close();
+    await sweeper.close();
   };
 }
 
