@@ -293,6 +293,9 @@ export class SimulatedNode {
       case "disconnect":
         fail("a true append was refused");
         return;
+      case "quarantine":
+        fail(`node ${this.id} was convicted at index ${effect.index}`);
+        return;
       case "log":
         return;
     }

@@ -68,7 +68,7 @@ export {
 export { BOOTSTRAP_INDEX, bootstrapRows, bootstrapTable, logStart, RecoveryError } from "./replica/recovered.ts";
 export { Replica } from "./replica/replica.ts";
 export type { ReplicaShellOptions, ReplicaShellParts } from "./replica/shell.ts";
-export { ReplicaShell } from "./replica/shell.ts";
+export { QuarantineError, ReplicaShell } from "./replica/shell.ts";
 export type { ReceivedGeneration, ReplicaStateMachine } from "./replica/state-machine.ts";
 export { SnapshotDamagedError, SnapshotEmptyError, SnapshotRefusedError } from "./snapshot/errors.ts";
 export { inspectSnapshot } from "./snapshot/inspect.ts";

@@ -68,6 +68,11 @@ export class Control {
     };
   }
 
+  /** A leader asks its most advanced voter to take over. False if there is none, or this node does not lead. */
+  handOver(): boolean {
+    return this.#transfer(0).ok;
+  }
+
   /** A sealed leader asks an open voter that has everything committed to take over. Whom it asked. */
   handOverIfSealed(nowMs: number): NodeId | undefined {
     const { raft, peers, gate } = this.#parts;

@@ -59,10 +59,16 @@ export class Proposals {
   readonly #parts: ProposalsParts;
   readonly #intake = new LeaderIntake();
   #alarmed = false;
+  #refusing = false;
 
   constructor(options: { readonly resendMs: number }, parts: ProposalsParts) {
     this.tracker = new ProposalTracker(options);
     this.#parts = parts;
+  }
+
+  /** Takes nothing into the log any more, until the process is started again. */
+  refuseAll(): void {
+    this.#refusing = true;
   }
 
   fromWorker(incarnation: number, message: WorkerProposal, nowMs: number): void {
@@ -131,6 +137,10 @@ export class Proposals {
     const status = this.#parts.raft.basicStatus();
     if (status.state !== "StateLeader") {
       for (const intake of this.#intake.take()) this.#drop(intake.origin, intake.batch, "not-leader", intake.ids);
+      return;
+    }
+    if (this.#refusing) {
+      for (const intake of this.#intake.take()) this.#drop(intake.origin, intake.batch, "busy", intake.ids);
       return;
     }
     // Not before an entry of this term is applied: the log's last stamp is only then known.

@@ -33,8 +33,10 @@ import { LogTail } from "./log-tail.ts";
 import { type ReplicaOptions, type ReplicaParts, raftConfig } from "./options.ts";
 import { packKeys } from "./packed.ts";
 import { PeerBook } from "./peer-book.ts";
+import { PeerOutbox } from "./peer-outbox.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadService } from "./read-service.ts";
+import { StateAgreement } from "./state-agreement.ts";
 import type { ReceivedGeneration } from "./state-machine.ts";
 import { StorageDriver } from "./storage-driver.ts";
 import { judgeAppend, type VerificationRules } from "./verification.ts";
@@ -51,13 +53,14 @@ export class Replica {
   readonly #storage: StorageDriver;
   readonly #proposals: Proposals;
   readonly #control: Control;
+  readonly #agreement: StateAgreement;
   readonly #reads: ReadService;
   readonly #clock: LogClock;
   readonly #peers: PeerBook;
   readonly #workers = new WorkerBook();
   readonly #rules: VerificationRules;
   readonly #inbox: (() => void)[] = [];
-  readonly #outbox = new Map<NodeId, PeerMessage[]>();
+  readonly #outbox = new PeerOutbox();
   #effects: Effect[] = [];
   #now: Instant;
   #seen: BasicStatus;
@@ -103,7 +106,7 @@ export class Replica {
       clock: this.#clock,
       rules: this.#rules,
       workers: this.#workers,
-      post: (to, message) => this.#post(to, message),
+      post: (to, message) => this.#outbox.post(to, message),
       alarm: (text, fields) => this.#log("error", text, fields),
     });
     this.#control = new Control({
@@ -114,6 +117,17 @@ export class Replica {
       gate: parts.gate,
       resumeApplying: (keyringIndex) => this.#storage.resume(keyringIndex),
     });
+    this.#agreement = new StateAgreement(
+      { patienceTicks: timings.electionTicks },
+      {
+        id,
+        voters: () => this.#storage.state.confState.voters,
+        refuseWrites: () => this.#proposals.refuseAll(),
+        handOver: () => this.#control.handOver(),
+        emit: (effect) => this.#effects.push(effect),
+        alarm: (text, fields) => this.#log("error", text, fields),
+      },
+    );
   }
 
   // Events. Each is remembered for the next turn; the order among those of one turn is that of their arrival, except
@@ -209,7 +223,7 @@ export class Replica {
 
   /** A leader asks its most advanced follower to take over, as before it stops. False if it leads nobody. */
   handOver(): boolean {
-    return this.#control.answer({ type: "transfer-leadership", to: 0 }, this.#view()).ok;
+    return this.#control.handOver();
   }
 
   /** The configuration and index that the table holds. */
@@ -230,6 +244,7 @@ export class Replica {
         return;
       case "node-status":
         this.#peers.status(from, message);
+        this.#agreement.heard(from, { index: message.digestIndex, digest: message.digest });
         return;
       case "MsgApp":
         this.#receiveAppend(from, message);
@@ -271,6 +286,7 @@ export class Replica {
     this.#raft.tick();
     this.#proposals.tick(this.#now.monotonicMs);
     this.#reads.retryOld(this.#now.monotonicMs);
+    this.#agreement.tick(this.#seen.state === "StateLeader");
     if (this.#ticks % timings.statusTicks === 0) this.#statusDue = true;
     if (this.#ticks % timings.handoverTicks !== 0) return;
     const to = this.#control.handOverIfSealed(this.#now.monotonicMs);
@@ -381,14 +397,14 @@ export class Replica {
     } else if (message.type === "MsgSnap") {
       this.#effects.push({ type: "send-snapshot", to: message.to, term: message.term });
     } else {
-      this.#post(message.to, message);
+      this.#outbox.post(message.to, message);
     }
   }
 
   #deliver(responses: readonly Message[]): void {
     for (const response of responses) {
       if (response.to === this.#options.id) this.#raft.step(response);
-      else this.#post(response.to, response);
+      else this.#outbox.post(response.to, response);
     }
   }
 
@@ -396,6 +412,8 @@ export class Replica {
   #batchWritten(result: ApplyResult): void {
     this.#clock.applied(result.logTimeMs, this.#now);
     for (const { change, accepted } of result.membership) if (accepted) this.#noteRemovals(change);
+    this.#agreement.passed(result.milestones);
+    this.#statusDue ||= result.milestones.length > 0;
     const concernsNodes = (key: Uint8Array) => key[0] === KEY_KIND.node || key[0] === KEY_KIND.removedNode;
     if (result.membership.length > 0 || result.changedKeys.some(concernsNodes)) this.#readMembers();
     this.#workers.broadcast({
@@ -455,14 +473,14 @@ export class Replica {
   #sendStatus(): void {
     this.#statusDue = false;
     for (const id of this.#peers.up())
-      this.#post(id, {
+      this.#outbox.post(id, {
         type: "node-status",
         clusterAddress: this.#options.clusterAddress,
         sealed: !this.#parts.gate.isOpen,
         appliedIndex: this.#storage.written.index,
         supportedVersion: this.#options.supportedVersion,
-        digestIndex: 0,
-        digest: NO_BYTES,
+        digestIndex: this.#agreement.newest.index,
+        digest: this.#agreement.newest.digest,
       });
   }
 
@@ -472,23 +490,13 @@ export class Replica {
     if (announcement !== undefined) this.#effects.push(announcement);
   }
 
-  #post(to: NodeId, message: PeerMessage): void {
-    const list = this.#outbox.get(to);
-    if (list === undefined) this.#outbox.set(to, [message]);
-    else list.push(message);
-  }
-
   #log(level: "info" | "warn" | "error", text: string, fields: LogFields): void {
     this.#effects.push({ type: "log", level, text, fields });
   }
 
   /** Messages first: a leader's entries travel while its own disk writes them. */
   #drain(): readonly Effect[] {
-    const sends: Effect[] = [];
-    for (const to of [...this.#outbox.keys()].sort((a, b) => a - b))
-      sends.push({ type: "send", to, messages: this.#outbox.get(to) ?? [] });
-    this.#outbox.clear();
     this.#workers.drain(this.#effects);
-    return [...sends, ...this.#effects];
+    return [...this.#outbox.drain(), ...this.#effects];
   }
 }

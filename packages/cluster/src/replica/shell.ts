@@ -13,6 +13,7 @@ import {
   type Clock,
   type Logger,
   type Random,
+  StrongroomError,
   type Timers,
   utf8,
 } from "@strongroom/runtime";
@@ -38,6 +39,21 @@ import type { ReplicaOptions } from "./options.ts";
 import { logStart, readRemoved } from "./recovered.ts";
 import { Replica } from "./replica.ts";
 import { receiveSnapshot, sendSnapshot } from "./snapshot-transfer.ts";
+
+/** Handed to `onFatal` when a majority of the voters says that this node's state is wrong. */
+export class QuarantineError extends StrongroomError {
+  readonly code = "quarantined";
+  /** Where the states differed. */
+  readonly index: number;
+
+  constructor(index: number) {
+    super(
+      `this node's state at index ${index} differs from that of a majority of the voters. It serves no more: remove it from the ` +
+        "cluster and join it again with an empty data directory.",
+    );
+    this.index = index;
+  }
+}
 
 export interface ReplicaShellOptions extends ReplicaOptions {
   readonly tickMs: number;
@@ -256,6 +272,9 @@ export class ReplicaShell {
         return;
       case "disconnect":
         transport.disconnect(effect.peer);
+        return;
+      case "quarantine":
+        this.#fatal(new QuarantineError(effect.index));
         return;
       case "log":
         logger[effect.level](effect.text, effect.fields);

@@ -1,0 +1,75 @@
+/** What follows from `DigestWatch`: a convicted node ends, and where nobody can be convicted the leader refuses writes. */
+import type { LogFields } from "@strongroom/runtime";
+import type { Milestone } from "../state/types.ts";
+import { DigestWatch, milestoneDigest } from "./digest-watch.ts";
+import type { Effect } from "./effects.ts";
+
+export interface StateAgreementParts {
+  readonly id: number;
+  readonly voters: () => readonly number[];
+  readonly refuseWrites: () => void;
+  readonly handOver: () => void;
+  readonly emit: (effect: Effect) => void;
+  readonly alarm: (text: string, fields: LogFields) => void;
+}
+
+export interface StateReport {
+  /** 0: none yet. */
+  readonly index: number;
+  /** 32 bytes, or none. */
+  readonly digest: Uint8Array;
+}
+
+export class StateAgreement {
+  readonly #parts: StateAgreementParts;
+  readonly #patienceTicks: number;
+  readonly #watch = new DigestWatch();
+  #newest: StateReport = { index: 0, digest: new Uint8Array(0) };
+  #convictedAt: number | undefined;
+  #convictedTicks = 0;
+
+  /** `patienceTicks`: how long a convicted leader waits for a successor. */
+  constructor(options: { readonly patienceTicks: number }, parts: StateAgreementParts) {
+    this.#patienceTicks = options.patienceTicks;
+    this.#parts = parts;
+  }
+
+  /** What this node tells its peers. */
+  get newest(): StateReport {
+    return this.#newest;
+  }
+
+  /** This node's own state has come past milestones. */
+  passed(milestones: readonly Milestone[]): void {
+    for (const milestone of milestones) {
+      this.#newest = { index: milestone.index, digest: milestoneDigest(milestone) };
+      this.heard(this.#parts.id, this.#newest);
+    }
+  }
+
+  /** A node has said what its state was. */
+  heard(node: number, { index, digest }: StateReport): void {
+    if (digest.length === 0 || !this.#watch.report(node, index, digest)) return;
+    const judgement = this.#watch.judge(index, this.#parts.voters());
+    if (judgement === undefined) return;
+    if (judgement.type === "split") {
+      this.#parts.refuseWrites();
+      this.#parts.alarm("the voters' states differ and no majority agrees: writes are refused; compare the nodes", {
+        index,
+      });
+    } else if (judgement.nodes.includes(this.#parts.id)) {
+      this.#convictedAt ??= index;
+    } else {
+      this.#parts.alarm("a node's state differs from the majority's", { nodes: judgement.nodes.join(" "), index });
+    }
+  }
+
+  /** A convicted node ends; one that leads hands over first. */
+  tick(leads: boolean): void {
+    if (this.#convictedAt === undefined) return;
+    this.#convictedTicks++;
+    if (leads && this.#convictedTicks === 1) this.#parts.handOver();
+    if (leads && this.#convictedTicks <= this.#patienceTicks) return;
+    this.#parts.emit({ type: "quarantine", index: this.#convictedAt });
+  }
+}
