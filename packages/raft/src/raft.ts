@@ -219,7 +219,8 @@ export class Raft {
     const last = this.log.lastIndex();
     this.tracker.resetProgress((id, old) =>
       this.tracker.freshProgress({
-        // Of its own log a new leader knows: nobody can commit by it anything but entries of its term, which it acknowledges anew.
+        // Some of that may not be on its disk yet. It commits nothing by itself: only entries of this term do, and those this
+        // node acknowledges anew, after all before them.
         match: id === this.id ? last : NO_INDEX,
         next: (last + 1) as Index,
         isLearner: old.isLearner,
