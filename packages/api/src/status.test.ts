@@ -19,8 +19,16 @@ describe("wireStatus", () => {
   });
 
   it("tells a write that did not happen from one that may have", () => {
-    expect(wireStatus(new NotCommittedError("m"))).toMatchObject({ http: 503, grpc: GRPC_STATUS.aborted, text: "m" });
-    expect(wireStatus(new OutcomeUnknownError("m"))).toMatchObject({ http: 500, grpc: GRPC_STATUS.unknown, text: "m" });
+    expect(wireStatus(new NotCommittedError("m"))).toMatchObject({
+      http: 503,
+      grpc: GRPC_STATUS.aborted,
+      text: "not_committed: m",
+    });
+    expect(wireStatus(new OutcomeUnknownError("m"))).toMatchObject({
+      http: 500,
+      grpc: GRPC_STATUS.unknown,
+      text: "outcome_unknown: m",
+    });
     expect(wireStatus(new UnavailableError("m"))).toMatchObject({ http: 503, grpc: GRPC_STATUS.unavailable });
     expect(wireStatus(new PermissionDeniedError())).toMatchObject({ http: 403, text: "permission denied" });
   });

@@ -34,6 +34,8 @@ interface Rule {
   readonly grpc: number;
   /** In place of the error's message. */
   readonly text?: string;
+  /** The message begins with the code: over HTTP, where a client has nothing but the text, it has to be told apart. */
+  readonly named?: true;
 }
 
 const { invalidArgument, failedPrecondition, resourceExhausted, unavailable, notFound } = GRPC_STATUS;
@@ -60,6 +62,10 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["value_too_large", { http: 413, grpc: resourceExhausted }],
   ["too_large", { http: 413, grpc: resourceExhausted }],
   ["list_too_large", { http: 400, grpc: resourceExhausted }],
+  // A write's request id.
+  ["idempotency_key_invalid", { http: 400, grpc: invalidArgument }],
+  ["idempotency_key_expired", { http: 400, grpc: failedPrecondition }],
+  ["idempotency_key_reused", { http: 409, grpc: failedPrecondition }],
   // Who asks, and what stands in the way.
   ["permission_denied", { http: 403, grpc: GRPC_STATUS.permissionDenied }],
   ["check_and_set_mismatch", { http: 400, grpc: failedPrecondition }],
@@ -80,10 +86,10 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["second_holder", { http: 400, grpc: failedPrecondition }],
   ["keyring_full", { http: 400, grpc: failedPrecondition }],
   // The cluster. A client may repeat what was not committed; of an unknown outcome it must first look.
-  ["not_committed", { http: 503, grpc: GRPC_STATUS.aborted }],
-  ["outcome_unknown", { http: 500, grpc: GRPC_STATUS.unknown }],
-  ["unavailable", { http: 503, grpc: unavailable }],
-  ["leadership_lost", { http: 503, grpc: unavailable }],
+  ["not_committed", { http: 503, grpc: GRPC_STATUS.aborted, named: true }],
+  ["outcome_unknown", { http: 500, grpc: GRPC_STATUS.unknown, named: true }],
+  ["unavailable", { http: 503, grpc: unavailable, named: true }],
+  ["leadership_lost", { http: 503, grpc: unavailable, named: true }],
   ["closing", { http: 503, grpc: unavailable }],
   ["command_rejected", { http: 500, grpc: GRPC_STATUS.internal }],
   ["integrity", { http: 500, grpc: GRPC_STATUS.dataLoss, text: "internal error" }],
@@ -96,7 +102,8 @@ export function wireStatus(error: unknown): WireStatus {
   if (!(error instanceof StrongroomError)) return INTERNAL;
   const rule = RULES.get(error.code);
   if (rule !== undefined) {
-    return { code: error.code, http: rule.http, grpc: rule.grpc, text: rule.text ?? error.message };
+    const message = rule.named === true ? `${error.code}: ${error.message}` : error.message;
+    return { code: error.code, http: rule.http, grpc: rule.grpc, text: rule.text ?? message };
   }
   // An engine's code that is new to the table still carries its own status.
   if (!(error instanceof LogicalError)) return INTERNAL;

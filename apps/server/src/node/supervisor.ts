@@ -155,14 +155,19 @@ export class Supervisor {
     }
   }
 
-  /** The reply to whoever asked for the sealing leaves within the grace. */
+  /**
+   * The new workers listen before the old ones end, so that the node answers all the time; the old ones have no keys any
+   * more, and the reply to whoever asked for the sealing leaves within their grace.
+   */
   async #restartWorkers(): Promise<void> {
-    await this.#endWorkers(SEALING_GRACE_MS);
+    const old = [...this.#workers];
+    const shared = this.#settings.workers > 1;
+    if (!shared) await this.#endWorkers(old, SEALING_GRACE_MS);
     if (this.#closing === undefined) await this.#startWorkers();
+    if (shared) await this.#endWorkers(old, SEALING_GRACE_MS);
   }
 
-  async #endWorkers(graceMs: number): Promise<void> {
-    const ending = [...this.#workers];
+  async #endWorkers(ending: readonly RunningWorker[], graceMs: number): Promise<void> {
     await Promise.all(
       ending.map((worker) => {
         worker.ending = true;
@@ -227,7 +232,7 @@ export class Supervisor {
   }
 
   async #close(): Promise<void> {
-    await this.#endWorkers(WORKER_GRACE_MS);
+    await this.#endWorkers([...this.#workers], WORKER_GRACE_MS);
     const replica = this.#replica;
     if (replica !== undefined && !this.#failed) {
       const closed = new Promise<void>((resolve) => {
