@@ -240,10 +240,12 @@ export class Supervisor {
           if (message.type === "closed" || message.type === "fatal") resolve();
         });
         replica.once("exit", () => resolve());
-        this.#parts.timers.after(HAND_OVER_MS + CLOSE_TIMEOUT_MS, resolve);
       });
+      const timedOut = Promise.withResolvers<void>();
+      const cancel = this.#parts.timers.after(HAND_OVER_MS + CLOSE_TIMEOUT_MS, timedOut.resolve);
       replica.postMessage({ type: "close", handOverMs: HAND_OVER_MS } satisfies ToReplicaThread);
-      await closed;
+      await Promise.race([closed, timedOut.promise]);
+      cancel();
     }
     this.#keys.wipe();
     await replica?.terminate();
