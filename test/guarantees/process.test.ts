@@ -1,0 +1,91 @@
+/** Promises of docs/guarantees.md that only a whole server process can keep. */
+import { closeSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ServerProcess } from "./server-process.ts";
+
+let server: ServerProcess;
+
+beforeEach(async () => {
+  server = await ServerProcess.create();
+});
+
+afterEach(() => server.remove());
+
+describe("a server", () => {
+  it("does not start on a damaged log, says what to do, and leaves the log as it is", async () => {
+    expect(await server.start()).toBe("running");
+    await server.initialize();
+    await server.stop("SIGKILL");
+    const segment = join(server.dataDirectory, "wal", "0000000000000001.wal");
+    const file = openSync(segment, "r+");
+    // Within the first records, which later ones vouch for.
+    writeSync(file, Uint8Array.of(0xff), 0, 1, 200);
+    closeSync(file);
+    const damaged = readFileSync(segment);
+    expect(await server.start()).toBe(1);
+    expect(server.output).toMatch(/is damaged/);
+    expect(server.output).toMatch(/must not vote/);
+    expect(readFileSync(segment).equals(damaged)).toBe(true);
+  });
+
+  it("does not start a new life under its old identity when its log is gone", async () => {
+    expect(await server.start()).toBe("running");
+    await server.initialize();
+    await server.stop("SIGKILL");
+    renameSync(join(server.dataDirectory, "wal"), join(server.directory, "wal-elsewhere"));
+    expect(await server.start()).toBe(1);
+    expect(server.output).toMatch(/identity of a member but no log/);
+  });
+
+  it("goes on as the node that it was, whatever token it is given, sealed and with all that was acknowledged", async () => {
+    expect(await server.start()).toBe("running");
+    const { rootToken, share } = await server.initialize();
+    await server.call("PUT", "sys/mounts/kv", { type: "kv", options: { version: "2" } }, rootToken);
+    for (let i = 0; i < 20; i++) await server.call("PUT", `kv/data/${i}`, { data: { i } }, rootToken);
+    await server.stop("SIGKILL");
+    expect(await server.start("-join=srjoin.anything")).toBe("running");
+    expect(server.output).toMatch(/is a member already; the join token is ignored/);
+    expect((await server.call("GET", "kv/data/0", undefined, rootToken)).status).toBe(503);
+    await server.call("PUT", "sys/unseal", { key: share });
+    for (let i = 0; i < 20; i++)
+      expect((await server.call("GET", `kv/data/${i}`, undefined, rootToken)).json).toMatchObject({
+        data: { data: { i } },
+      });
+  });
+
+  it("answers the sealing, then ends every worker that had keys and starts others", async () => {
+    expect(await server.start()).toBe("running");
+    const { rootToken, share } = await server.initialize();
+    const before = workerThreads(server.pid);
+    expect(before).toHaveLength(2);
+    expect((await server.call("PUT", "sys/seal", {}, rootToken)).status).toBe(204);
+    let after = workerThreads(server.pid);
+    for (let i = 0; i < 200 && (after.length < 2 || after.some((id) => before.includes(id))); i++) {
+      await sleep(50);
+      after = workerThreads(server.pid);
+    }
+    expect(after).toHaveLength(2);
+    expect(after.filter((id) => before.includes(id))).toEqual([]);
+    for (let i = 0; i < 200; i++) {
+      if ((await server.call("GET", "sys/seal-status").catch(() => undefined))?.status === 200) break;
+      await sleep(50);
+    }
+    await server.call("PUT", "sys/unseal", { key: share });
+    expect((await server.call("GET", "auth/token/lookup-self", undefined, rootToken)).status).toBe(200);
+  });
+});
+
+/** Ids of the process's request workers, which bear their name in the kernel's list of threads. */
+function workerThreads(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks).filter((id) => {
+    try {
+      return readFileSync(join(tasks, id, "comm"), "utf8").trim() === "worker-thread";
+    } catch {
+      // It has ended since the list was read.
+      return false;
+    }
+  });
+}
