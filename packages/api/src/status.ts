@@ -63,9 +63,9 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["too_large", { http: 413, grpc: resourceExhausted }],
   ["list_too_large", { http: 400, grpc: resourceExhausted }],
   // A write's request id.
-  ["idempotency_key_invalid", { http: 400, grpc: invalidArgument }],
-  ["idempotency_key_expired", { http: 400, grpc: failedPrecondition }],
-  ["idempotency_key_reused", { http: 409, grpc: failedPrecondition }],
+  ["idempotency_key_invalid", { http: 400, grpc: invalidArgument, named: true }],
+  ["idempotency_key_expired", { http: 400, grpc: failedPrecondition, named: true }],
+  ["idempotency_key_reused", { http: 409, grpc: failedPrecondition, named: true }],
   // Who asks, and what stands in the way.
   ["permission_denied", { http: 403, grpc: GRPC_STATUS.permissionDenied }],
   ["check_and_set_mismatch", { http: 400, grpc: failedPrecondition }],
