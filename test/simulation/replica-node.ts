@@ -157,6 +157,7 @@ export class SimulatedNode {
         getRow: (key) => life.table.getSync(key),
         send: (messages) => this.#later(life, 0.05, () => this.#tell(life, () => replica.fromWorker(WORKER, messages))),
         wallMs: () => time.wallMs(),
+        members: [id, ...peers],
       }),
       alive: true,
       scheduled: false,

@@ -159,7 +159,8 @@ export class ReplicaSimulation {
     return [...this.#nodes.values()]
       .map((node) => {
         const status = node.replica?.status();
-        return `node ${node.id} ${status?.state} term ${status?.term} applied ${status?.appliedIndex}, ${node.worker?.openCount} open`;
+        const voters = status?.members.filter(({ voter }) => voter).map(({ nodeId }) => nodeId);
+        return `node ${node.id} ${status?.state} term ${status?.term} applied ${status?.appliedIndex} of ${status?.commitIndex} with voters ${voters?.join()}, ${node.worker?.openCount} open`;
       })
       .join("; ");
   }

@@ -1,12 +1,14 @@
 /** A client behind a worker's port: it speaks the protocol of `WorkerStore`, synchronously, and tells the history. */
 import {
   type CommandSigner,
+  membershipMutation,
   REGISTRATION_SEQUENCE,
   type ReplicaToWorker,
   registrationMutation,
   type WorkerToReplica,
 } from "@strongroom/cluster";
-import { type Random, utf8 } from "@strongroom/runtime";
+import type { NodeId } from "@strongroom/raft";
+import { present, type Random, utf8 } from "@strongroom/runtime";
 import {
   attachMac,
   type CommandDraft,
@@ -25,6 +27,8 @@ export interface WorkerParts {
   readonly getRow: (key: Uint8Array) => Uint8Array | undefined;
   readonly send: (messages: readonly WorkerToReplica[]) => void;
   readonly wallMs: () => number;
+  /** All nodes that there are. */
+  readonly members: readonly NodeId[];
 }
 
 const COUNTER_KEY = rowKey(COUNTER);
@@ -45,6 +49,7 @@ export class SimulatedWorker {
   #next = 1;
   #nextRead = 1;
   #applied = 0;
+  #leaderId = 0;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -64,7 +69,8 @@ export class SimulatedWorker {
     const { random } = this.#parts;
     if (!this.#registered || this.#open.size >= MAX_OPEN) return;
     const choice = random.below(3);
-    if (choice === 0) this.#read();
+    if (random.below(60) === 0) this.#changeMembership();
+    else if (choice === 0) this.#read();
     else if (choice === 1) this.#increment();
     else this.#write();
   }
@@ -89,6 +95,22 @@ export class SimulatedWorker {
     this.#propose(COUNTER, { guards: [guard], mutations: [{ kind: "put", key: COUNTER_KEY, term: 1, value }] });
   }
 
+  /** Makes a node a voter or a learner, together with a row that tells whether that took effect. */
+  #changeMembership(): void {
+    const { history, random, members } = this.#parts;
+    const nodeId = members[random.below(members.length)] as NodeId;
+    // As `MembershipManager` does it: a leader hands over before its vote is taken.
+    if (nodeId === this.#leaderId) return;
+    const type = random.below(3) === 0 ? "ConfChangeAddLearnerNode" : "ConfChangeAddNode";
+    const change = { transition: "ConfChangeTransitionAuto", changes: [{ type, nodeId }] } as const;
+    const name = `k${history.operations.length}`;
+    const row = { kind: "put", key: rowKey(name), term: 1, value: utf8("membership") } as const;
+    const sequence = this.#next++;
+    this.#open.set(sequence, history.begin(name));
+    const context = this.#encode(sequence, { guards: [], mutations: [row, membershipMutation(change)] });
+    this.#parts.send([{ type: "propose-membership", sequence, timeoutMs: 1_000, change: { ...change, context } }]);
+  }
+
   #read(): void {
     const id = this.#nextRead++;
     this.#reads.set(id, this.#parts.history.acknowledgedCounter);
@@ -102,12 +124,17 @@ export class SimulatedWorker {
   }
 
   #send(sequence: number, draft: CommandDraft, timeoutMs: number): void {
-    const attached = this.#attached;
-    if (attached === undefined) return;
+    const packed = this.#encode(sequence, draft);
+    const timeoutsMs = [timeoutMs];
+    this.#parts.send([{ type: "propose", sequences: [sequence], timeoutsMs, sizes: [packed.length], packed }]);
+  }
+
+  #encode(sequence: number, draft: CommandDraft): Uint8Array {
+    const { nodeId: node, incarnation } = present(this.#attached, "a worker acts once it is attached");
     const [floor = this.#next] = this.#open.keys();
-    const packed = encodeCommand({
+    const bytes = encodeCommand({
       version: 1,
-      proposer: { node: attached.nodeId, incarnation: attached.incarnation },
+      proposer: { node, incarnation },
       sequence,
       floor: sequence === REGISTRATION_SEQUENCE ? 0 : floor,
       proposerTimeMs: Math.floor(this.#parts.wallMs()),
@@ -116,9 +143,8 @@ export class SimulatedWorker {
       keyId: 0,
       mac: new Uint8Array(0),
     });
-    attachMac(packed, this.#parts.signer.sign(commandMacInput(packed)));
-    const timeoutsMs = [timeoutMs];
-    this.#parts.send([{ type: "propose", sequences: [sequence], timeoutsMs, sizes: [packed.length], packed }]);
+    attachMac(bytes, this.#parts.signer.sign(commandMacInput(bytes)));
+    return bytes;
   }
 
   #hear(message: ReplicaToWorker): void {
@@ -169,7 +195,12 @@ export class SimulatedWorker {
         this.#finishReads();
         return;
       }
-      default:
+      case "leader":
+        this.#leaderId = message.leaderId;
+        return;
+      case "control-reply":
+      case "call-reply":
+      case "serve-call":
         return;
     }
   }

@@ -1,4 +1,4 @@
-import { utf8 } from "@strongroom/runtime";
+import { fromUtf8, utf8 } from "@strongroom/runtime";
 import { type CommandDraft, KEY_KIND, KEYRING_KEY, makeKey, SEAL_RECORD_KEY, type Verdict } from "@strongroom/storage";
 import { afterEach, describe, expect, it } from "vitest";
 import { Autopilot } from "./autopilot.ts";
@@ -135,7 +135,7 @@ describe("the control plane", () => {
     cluster = new TestCluster();
     await cluster.startVoters(3);
     const [caller, server] = cluster.nodes as [TestNode, TestNode];
-    server.client.serve("echo", async (payload, { nodeId }) => utf8(`${nodeId}: ${Buffer.from(payload)}`));
+    server.client.serve("echo", async (payload, { nodeId }) => utf8(`${nodeId}: ${fromUtf8(payload)}`));
     const call = () => caller.client.call(server.id, "echo", utf8("hello"), { timeoutMs: 1_000 });
     await cluster.until(async () => (await refusal(call())) === "it went through");
     expect(Buffer.from(await call()).toString()).toBe(`${caller.id}: hello`);

@@ -78,7 +78,7 @@ export class ControlPlane {
         method,
         workers.filter((other) => other !== worker),
       );
-    for (const [id, served] of [...this.#pending]) {
+    for (const [id, served] of this.#pending) {
       if (served.worker !== worker) continue;
       this.#pending.delete(id);
       served.reject(new ServedCallError("unavailable", "the worker that served the call has ended; try again"));

@@ -76,6 +76,7 @@ export function raftConfig(options: ReplicaOptions, parts: ReplicaParts, storage
     preVote: true,
     checkQuorum: true,
     stepDownOnRemoval: true,
+    commitByVote: true,
     maxSizePerMessage: MIB,
     maxCommittedSizePerReady: 4 * MIB,
     maxUncommittedEntriesSize: 64 * MIB,

@@ -167,7 +167,7 @@ export class ProposalTracker {
   tick(nowMs: number): readonly Ended[] {
     const ended: Ended[] = [];
     for (const proposer of this.#proposers.values())
-      for (const open of [...proposer.open.values()]) this.#tickOne(open, nowMs, ended);
+      for (const open of proposer.open.values()) this.#tickOne(open, nowMs, ended);
     return ended;
   }
 

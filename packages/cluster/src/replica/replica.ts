@@ -9,7 +9,6 @@
 import {
   type BasicStatus,
   type ConfChangeV2,
-  isLocalMessage,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
@@ -25,7 +24,7 @@ import { KEY_KIND } from "@strongroom/storage";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
 import type { ApplyResult } from "../state/types.ts";
-import type { PeerMessage } from "../transport/message.ts";
+import { isDriverMessage, type PeerMessage } from "../transport/message.ts";
 import { Control, type ControlView } from "./control.ts";
 import type { Effect } from "./effects.ts";
 import { type Instant, LogClock } from "./log-clock.ts";
@@ -39,7 +38,7 @@ import { ReadService } from "./read-service.ts";
 import { StateAgreement } from "./state-agreement.ts";
 import type { ReceivedGeneration } from "./state-machine.ts";
 import { StorageDriver } from "./storage-driver.ts";
-import { judgeAppend, type VerificationRules } from "./verification.ts";
+import { isFromPeer, judgeAppend, type VerificationRules } from "./verification.ts";
 import { WorkerBook } from "./worker-book.ts";
 
 /** A turn that does not come to rest is a bug. */
@@ -234,6 +233,11 @@ export class Replica {
   // Peers
 
   #fromPeer(from: NodeId, senderWallMs: number, message: PeerMessage): void {
+    if (!isDriverMessage(message)) {
+      if (message.type === "MsgApp") this.#receiveAppend(from, message);
+      else if (isFromPeer(from, message)) this.#raft.step(message);
+      return;
+    }
     switch (message.type) {
       case "propose":
       case "propose-membership":
@@ -246,16 +250,6 @@ export class Replica {
         this.#peers.status(from, message);
         this.#agreement.heard(from, { index: message.digestIndex, digest: message.digest });
         return;
-      case "MsgApp":
-        this.#receiveAppend(from, message);
-        return;
-      default:
-        // Proposals come as commands to be checked, snapshots as streams, and local messages from nobody else.
-        if (message.type === "MsgProp" || message.type === "MsgSnap" || message.type === "MsgForgetLeader") return;
-        if (isLocalMessage(message.type)) return;
-        // A transfer that a follower passes on names the one who is to lead.
-        if (message.from !== from && message.type !== "MsgTransferLeader") return;
-        this.#raft.step(message);
     }
   }
 
@@ -396,7 +390,8 @@ export class Replica {
       this.#storage.apply(message);
     } else if (message.type === "MsgSnap") {
       this.#effects.push({ type: "send-snapshot", to: message.to, term: message.term });
-    } else {
+    } else if (message.from === this.#options.id || message.type === "MsgTransferLeader") {
+      // A former leader does not pass on what others asked of it to read: they ask again, and peers speak for themselves.
       this.#outbox.post(message.to, message);
     }
   }

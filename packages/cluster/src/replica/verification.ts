@@ -3,7 +3,7 @@
  * command that another node proposes, so that nobody without the keyring can put anything into the log: not a compromised
  * node that leads, nor one that proposes. A sealed node cannot check and stores; it is checked when it is opened.
  */
-import { decodeConfChangeV2, type Entry } from "@strongroom/raft";
+import { decodeConfChangeV2, type Entry, isLocalMessage, type Message, type NodeId } from "@strongroom/raft";
 import {
   type Command,
   commandMacInput,
@@ -46,6 +46,16 @@ export function judgeCommand(bytes: Uint8Array, rules: VerificationRules): Judge
 export function isUnsigned(bytes: Uint8Array): boolean {
   const at = bytes.length - MAC_BYTES - 4;
   return at < 0 || new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at) === 0;
+}
+
+/**
+ * Whether a raft message may have come from the peer that sent it. Proposals come as commands to be checked, snapshots as
+ * streams, and what is local to a node from nobody else. A transfer that a follower passes on names the one who is to lead.
+ */
+export function isFromPeer(from: NodeId, message: Message): boolean {
+  const { type } = message;
+  if (isLocalMessage(type) || type === "MsgProp" || type === "MsgSnap" || type === "MsgForgetLeader") return false;
+  return message.from === from || type === "MsgTransferLeader";
 }
 
 export type AppendJudgement =

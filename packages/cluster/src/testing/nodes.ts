@@ -234,7 +234,7 @@ export class TestCluster {
   }
 
   async close(): Promise<void> {
-    for (const id of [...this.#nodes.keys()]) await this.stop(id);
+    for (const { id } of this.nodes) await this.stop(id);
   }
 
   async attach(

@@ -56,3 +56,8 @@ export interface NodeStatusMessage {
 export type DriverMessage = ProposeMessage | ProposeMembershipMessage | ProposalDroppedMessage | NodeStatusMessage;
 
 export type PeerMessage = Message | DriverMessage;
+
+/** Raft's messages are named as etcd names them, the drivers' in lower case. */
+export function isDriverMessage(message: PeerMessage): message is DriverMessage {
+  return !message.type.startsWith("Msg");
+}
