@@ -97,6 +97,7 @@ export class WorkerHost {
       self,
       clusterName: settings.clusterName,
       joins: settings.joinToken !== undefined,
+      isMember: () => identity.membership !== undefined,
       restartWorkers: parts.restartWorkers,
       clock,
       timers,

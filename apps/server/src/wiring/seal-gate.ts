@@ -31,6 +31,8 @@ export interface NodeSealGateParts {
   readonly clusterName: string;
   /** True on a node that was told to join: it never makes a cluster of its own. */
   readonly joins: boolean;
+  /** Whether a cluster has certified this node. */
+  readonly isMember: () => boolean;
   /** Has every worker of this node ended and started anew, once the reply is out. */
   readonly restartWorkers: () => void;
   readonly clock: Clock;
@@ -156,8 +158,9 @@ export class NodeSealGate implements SealGate {
     try {
       const record = snapshot.get(SEAL_RECORD_KEY);
       const sealed = barrier.sealed;
-      if (record === undefined)
-        return { type: "shamir", initialized: false, sealed, t: 0, n: 0, progress: 0, nonce: "" };
+      // A node that has just joined belongs to a cluster that is set up, though its state is still on the way.
+      const initialized = this.#parts.isMember();
+      if (record === undefined) return { type: "shamir", initialized, sealed, t: 0, n: 0, progress: 0, nonce: "" };
       const { threshold, shares } = decodeSealRecord(record.value);
       const cluster = snapshot.get(CLUSTER_KEY);
       const named = cluster === undefined ? undefined : decodeClusterRecord(cluster.value);

@@ -62,12 +62,18 @@ export const SHARE_CONTEXT: Uint8Array = utf8("strongroom share within its node 
 
 const CALL_TIMEOUT_MS = 5_000;
 const PUBLISH_ATTEMPTS = 50;
-const PUBLISH_PAUSE_MS = 20;
+/** Shorter together than a call between nodes may take. */
+const RECORD_ATTEMPTS = 200;
+const PAUSE_MS = 20;
 
 /** What travels between a node's own workers. */
 export interface OwnCeremonyStatus {
   readonly sealed: boolean;
   readonly progress: number;
+}
+
+class StateMissingError extends StrongroomError {
+  readonly code = "unavailable";
 }
 
 class ForeignCallerError extends StrongroomError {
@@ -155,18 +161,30 @@ export class SealHost {
   }
 
   async #open(rootKey: Uint8Array): Promise<void> {
-    const { store, barrier } = this.#parts;
-    const sealRecord = readValue(store, SEAL_RECORD_KEY);
-    const keyringRecord = readValue(store, KEYRING_KEY);
-    const clusterRecord = readValue(store, CLUSTER_KEY);
-    if (sealRecord === undefined || keyringRecord === undefined || clusterRecord === undefined) {
-      throw new Error("the records of the seal are not all here yet");
-    }
+    const { barrier } = this.#parts;
+    const { sealRecord, keyringRecord, clusterRecord } = await this.#records();
     const { barrierId } = decodeSealRecord(sealRecord);
     const { clusterId } = decodeClusterRecord(clusterRecord);
     barrier.open({ rootKey, barrierId, clusterId, keyringRecord });
     this.#certify(clusterId);
     await this.#publishKeys();
+  }
+
+  /** The rows that opening takes; to a node that has just joined they are still on their way. */
+  async #records(): Promise<{ sealRecord: Uint8Array; keyringRecord: Uint8Array; clusterRecord: Uint8Array }> {
+    const { store, timers } = this.#parts;
+    for (let attempt = 1; attempt <= RECORD_ATTEMPTS; attempt++) {
+      const sealRecord = readValue(store, SEAL_RECORD_KEY);
+      const keyringRecord = readValue(store, KEYRING_KEY);
+      const clusterRecord = readValue(store, CLUSTER_KEY);
+      if (sealRecord !== undefined && keyringRecord !== undefined && clusterRecord !== undefined) {
+        return { sealRecord, keyringRecord, clusterRecord };
+      }
+      await new Promise<void>((resolve) => timers.after(PAUSE_MS, resolve));
+    }
+    throw new StateMissingError(
+      "this node has joined the cluster but does not have its state yet; give the shares again in a moment",
+    );
   }
 
   /** The first node of a cluster has nobody who certifies it: once open it has the authority's key itself. */
@@ -209,7 +227,7 @@ export class SealHost {
       } catch (error) {
         const stale = error instanceof StrongroomError && error.code === "stale_keyring";
         if (!stale || attempt === PUBLISH_ATTEMPTS) throw error;
-        await new Promise<void>((resolve) => timers.after(PUBLISH_PAUSE_MS, resolve));
+        await new Promise<void>((resolve) => timers.after(PAUSE_MS, resolve));
       }
     }
   }
