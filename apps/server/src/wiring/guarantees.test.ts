@@ -39,6 +39,7 @@ function gateOf(parts: { readonly joins?: boolean } = {}) {
     self: { name: "n", clusterAddress: "", apiAddress: "", grpcAddress: "", identityPublicKey: new Uint8Array(0) },
     clusterName: "c",
     joins: parts.joins ?? false,
+    isMember: () => true,
     restartWorkers: () => did.push("workers ended"),
     clock: nodeClock,
     timers: nodeTimers,
