@@ -12,7 +12,6 @@ import {
   commandMacInput,
   encodeCommand,
   type Invalidation,
-  NotCommittedError,
   OutcomeUnknownError,
   type ReplicatedStore,
   type SnapshotReader,
@@ -24,7 +23,9 @@ import {
 import type { CommandSigner } from "../authenticator.ts";
 import { unpackKeys } from "../replica/packed.ts";
 import { REGISTRATION_SEQUENCE, registrationMutation } from "../state/registration.ts";
-import type { NotCommittedReason, ReplicaToWorker } from "./messages.ts";
+import { notCommitted, unknownOutcome } from "./commit-errors.ts";
+import { type LimitedWait, limitWait } from "./limited-wait.ts";
+import type { ReplicaToWorker } from "./messages.ts";
 import { OpenCommits } from "./open-commits.ts";
 import { readAppliedIndex, SnapshotShelf } from "./snapshot-shelf.ts";
 import type { WorkerPort } from "./worker-port.ts";
@@ -456,71 +457,16 @@ export class WorkerStore implements ReplicatedStore {
     for (const wake of this.#roomWaiters.splice(0)) wake();
   }
 
-  /**
-   * Bounds a wait by its deadline and signal. Undefined if it ended before it began. `close` is true for the first of all
-   * that try to end it.
-   */
-  #limit(
-    options: WaitOptions,
-    reject: (error: unknown) => void,
-    atDeadline: () => Error,
-  ): { isOpen(): boolean; close(): boolean } | undefined {
-    const { signal } = options;
-    if (signal?.aborted === true) {
-      reject(signal.reason);
-      return undefined;
-    }
+  /** Undefined if the wait ended before it began, and was rejected. An abort tells what `atDeadline` cleans up after. */
+  #limit(options: WaitOptions, reject: (error: unknown) => void, atDeadline: () => Error): LimitedWait | undefined {
     if (this.#closed || this.#parts.port.isClosed) {
       reject(new UnavailableError("the server is stopping"));
       return undefined;
     }
-    let open = true;
-    const remainingMs = Math.max(0, options.deadlineMs - this.clock.monotonicMs());
-    const onAbort = () => {
+    const atAbort = (reason: unknown) => {
       const error = atDeadline();
-      if (close()) reject(error instanceof OutcomeUnknownError ? error : signal?.reason);
+      return error instanceof OutcomeUnknownError ? error : reason;
     };
-    const cancel = this.timers.after(remainingMs, () => {
-      const error = atDeadline();
-      if (close()) reject(error);
-    });
-    const close = () => {
-      if (!open) return false;
-      open = false;
-      cancel();
-      signal?.removeEventListener("abort", onAbort);
-      return true;
-    };
-    signal?.addEventListener("abort", onAbort, { once: true });
-    return { isOpen: () => open, close };
-  }
-}
-
-function unknownOutcome(): OutcomeUnknownError {
-  return new OutcomeUnknownError(
-    "the write was sent and not answered in time; it may still take effect, whole or not at all: read before you repeat it",
-  );
-}
-
-function notCommitted(reason: NotCommittedReason): Error {
-  switch (reason) {
-    case "no-leader":
-    case "not-leader":
-      return new UnavailableError("no leader took the write within its deadline; nothing was written, try again");
-    case "clock-skew":
-      return new NotCommittedError(
-        "this node's clock is more than 2 seconds away from the leader's, so its writes are refused: set the clock right",
-      );
-    case "conf-change-refused":
-      return new NotCommittedError(
-        "the leader refused the change of membership: another one is under way, or the configuration does not allow it; try again",
-      );
-    case "unauthentic":
-      return new NotCommittedError("the leader could not verify the write's signature; nothing was written");
-    case "transferring":
-    case "busy":
-      return new NotCommittedError("the leader took no writes within the deadline; nothing was written, try again");
-    case "superseded":
-      return new NotCommittedError("a later command closed this one; nothing was written");
+    return limitWait(options, { atDeadline, atAbort, reject }, this.#parts);
   }
 }
