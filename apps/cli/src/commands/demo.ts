@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { asError } from "@strongroom/runtime";
 import { nodeClock } from "@strongroom/runtime/node";
 import { type Command, type Context, defineCommand, EXIT, LocalError } from "../command.ts";
 import { LocalCluster } from "../demo/local-cluster.ts";
@@ -55,7 +56,7 @@ everything it started is ended.
       return EXIT.ok;
     } catch (error) {
       if (!(error instanceof Interrupted)) {
-        context.terminal.error(logs(cluster));
+        context.terminal.error(logs(cluster, asError(error).message));
         throw error;
       }
       context.terminal.error("\nInterrupted: ending the nodes.\n");
@@ -95,11 +96,11 @@ async function reportDeaths(context: Context, cluster: LocalCluster): Promise<vo
   );
 }
 
-/** What the nodes said last, since their logs go with the directory. */
-function logs(cluster: LocalCluster | undefined): string {
+/** What the nodes said last, unless `said` has it, since their logs go with the directory. */
+function logs(cluster: LocalCluster | undefined, said: string): string {
   return (cluster?.nodes ?? [])
     .map(({ index, id }) => [id, cluster?.lastLogLines(index) ?? ""] as const)
-    .filter(([, lines]) => lines.trim() !== "")
+    .filter(([, lines]) => lines.trim() !== "" && !said.includes(lines))
     .map(([id, lines]) => `The last lines of ${id}'s log:\n${lines}\n`)
     .join("");
 }

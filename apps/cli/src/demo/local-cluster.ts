@@ -9,6 +9,7 @@ import { LocalError } from "../command.ts";
 import { type ApiRequest, type ApiResponse, RemoteError, ServerApi } from "../server-api.ts";
 import { type NodePlan, planNodes, writeNodeFiles, writePrivately } from "./node-files.ts";
 import { NodeProcess } from "./node-process.ts";
+import { requireFreePorts } from "./ports.ts";
 import { pause, waitFor } from "./wait.ts";
 
 export interface LocalClusterOptions {
@@ -76,9 +77,10 @@ export class LocalCluster {
     process.once("exit", this.#onExit);
   }
 
-  /** Writes the files; starts nothing. Throws `LocalError`. */
+  /** Writes the files; starts nothing. Throws `LocalError`, also when a port is taken. */
   static async create(options: LocalClusterOptions): Promise<LocalCluster> {
     const plans = planNodes(options);
+    await requireFreePorts(plans);
     const madeDirectory = !existsSync(options.directory);
     return new LocalCluster(options, plans, { ...writeNodeFiles(options.directory, plans), madeDirectory });
   }

@@ -5,7 +5,7 @@ import type { Terminal } from "../terminal.ts";
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const FRAME_MS = 80;
 const ERASE_LINE = "\r\u001b[2K";
-const TITLE_WIDTH = 72;
+const TITLE_WIDTH = 78;
 
 export class Steps {
   readonly #terminal: Terminal;
