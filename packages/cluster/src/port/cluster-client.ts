@@ -102,7 +102,8 @@ export class ClusterClient {
   ): Promise<Uint8Array> {
     const { timeoutMs } = options;
     const outcome = await this.#ask(this.#calls, timeoutMs + CALL_GRACE_MS, (id) =>
-      this.#parts.port.post({ type: "call", id, to, method, payload, timeoutMs }),
+      // A copy: a view would take the whole buffer that it looks into along to the other thread.
+      this.#parts.port.post({ type: "call", id, to, method, payload: new Uint8Array(payload), timeoutMs }),
     );
     if (outcome.ok) return outcome.payload;
     throw new ClusterRequestError(outcome.code, outcome.message);
@@ -176,7 +177,7 @@ async function outcomeOf(
   const { callerNodeId, remoteAddress } = message;
   const caller = { remoteAddress, ...(callerNodeId === undefined ? {} : { nodeId: callerNodeId }) };
   try {
-    return { ok: true, payload: await handler(message.payload, caller) };
+    return { ok: true, payload: new Uint8Array(await handler(message.payload, caller)) };
   } catch (thrown) {
     // What is no error of ours may hold anything: the other node learns that it failed, not why.
     if (thrown instanceof StrongroomError) return { ok: false, code: thrown.code, message: thrown.message };

@@ -49,7 +49,8 @@ export class ControlPlane {
         ? this.#serveCall(method, payload, { nodeId: this.#self, remoteAddress: "" })
         : this.#transport.call(target, method, payload, { timeoutMs });
     answered.then(
-      (answer) => this.#post(worker, { type: "call-reply", id, outcome: { ok: true, payload: answer } }),
+      (answer) =>
+        this.#post(worker, { type: "call-reply", id, outcome: { ok: true, payload: new Uint8Array(answer) } }),
       (error: unknown) => this.#post(worker, { type: "call-reply", id, outcome: failure(error) }),
     );
   }

@@ -112,7 +112,7 @@ export class ReplicaShell {
   #scheduled = false;
   #stopTicks: Cancel = () => {};
   #lastTickMs: number;
-  /** Table writes and flushes under way, so that closing can wait for them. */
+  /** What uses the table and is under way, so that closing can wait for it. */
   #underWay = 0;
   #onQuiet: (() => void) | undefined;
   #ended = false;
@@ -329,6 +329,7 @@ export class ReplicaShell {
   async #sendSnapshot(to: NodeId, term: number): Promise<void> {
     const stream = this.#parts.transport.openSnapshotStream(to);
     let ok = false;
+    this.#underWay++;
     try {
       await sendSnapshot(this.#snapshotSource().stream(), term, stream);
       ok = true;
@@ -336,6 +337,7 @@ export class ReplicaShell {
       this.#parts.logger.warn("a snapshot could not be sent; it will be tried again", { to, error: asError(error) });
     }
     this.#event(() => this.#replica.snapshotSent(to, ok));
+    this.#workDone();
   }
 
   async #receiveSnapshot(from: NodeId, stream: Readable): Promise<void> {
@@ -345,6 +347,7 @@ export class ReplicaShell {
       return;
     }
     this.#receiving = true;
+    this.#underWay++;
     try {
       const { term, content } = await receiveSnapshot(stream);
       await this.#takeSnapshot(from, term, await this.#buildGeneration(content));
@@ -353,6 +356,7 @@ export class ReplicaShell {
       this.#parts.logger.warn("a snapshot was refused; its sender will try again", { from, error: asError(error) });
     } finally {
       this.#receiving = false;
+      this.#workDone();
     }
   }
 
