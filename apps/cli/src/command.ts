@@ -11,7 +11,7 @@ export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-export interface Invocation<Flags extends FlagDeclarations> {
+interface Invocation<Flags extends FlagDeclarations> {
   readonly flags: FlagValues<Flags>;
   readonly positional: readonly string[];
 }

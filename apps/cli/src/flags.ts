@@ -6,7 +6,7 @@ import parse from "yargs-parser";
 import { LocalError } from "./command.ts";
 import { nearest } from "./nearest.ts";
 
-export interface FlagDeclaration {
+interface FlagDeclaration {
   readonly kind: "string" | "switch" | "integer" | "list";
   readonly help: string;
   /** What stands for the value in the help text. */

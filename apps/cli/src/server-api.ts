@@ -12,7 +12,7 @@ import { LocalError } from "./command.ts";
 import { parseExactly } from "./exact-json.ts";
 import type { Connection } from "./settings.ts";
 
-export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE" | "LIST";
+type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE" | "LIST";
 
 export interface ApiRequest {
   readonly method: Method;

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { main } from "../main.ts";
 import type { Terminal } from "../terminal.ts";
 
-export interface SeenRequest {
+interface SeenRequest {
   readonly method: string;
   /** With its query, as it came. */
   readonly url: string;
