@@ -15,7 +15,7 @@ import { bucketOf, fenceKey, minuteOf, parseRequestId, type RequestId, requestId
 import { AnswerSeal, digestRequest } from "./request-id-seal.ts";
 
 /** How far an id's time may lie from the log's, either way. */
-export const REQUEST_ID_WINDOW_MS: number = 10 * 60_000;
+const REQUEST_ID_WINDOW_MS = 10 * 60_000;
 
 const ROW_PURPOSE = "request-id";
 const FENCE_PURPOSE = "request-id-fence";
@@ -23,10 +23,10 @@ const FENCE_FORMAT = 1;
 const MAC_LABEL = utf8("strongroom request id v1");
 const NO_TOKEN = new Uint8Array(0);
 
-export type RequestIdErrorCode = "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_expired";
+type RequestIdErrorCode = "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_expired";
 
 /** The request was not run. */
-export class RequestIdError extends StrongroomError {
+class RequestIdError extends StrongroomError {
   readonly code: RequestIdErrorCode;
   /** That an id is taken is seen in the state, so it is said of a fresh one only. */
   readonly fromState: boolean;
@@ -133,7 +133,7 @@ export class OnceOnly {
 }
 
 /** The newest bucket that was swept among those that share this one's fence, -1 for none; guarded. */
-export function readFence(tx: Transaction, barrier: Barrier, bucket: number): number {
+function readFence(tx: Transaction, barrier: Barrier, bucket: number): number {
   const bytes = barrier.rows(tx, FENCE_PURPOSE).get(fenceKey(bucket));
   if (bytes === undefined) return -1;
   const reader = new ByteReader(bytes);
