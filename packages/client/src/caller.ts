@@ -141,9 +141,13 @@ class Tries {
     return Math.min(this.#retry.maxDelayMs, this.#retry.firstDelayMs * 2 ** (round - 1));
   }
 
-  /** The error that the caller gets when `last` was the last word. */
+  /**
+   * The error that the caller gets when `last` was the last word. A refusal under the same request id is the word on all
+   * tries: one that had been done would have been answered alike, and one that is still on its way was proposed on rows
+   * that have changed since, or it would be refused itself.
+   */
   verdict(last: Failure): CallError {
-    if (!this.#write || this.#uncertain === undefined) return last.error;
+    if (!this.#write || this.#uncertain === undefined || isRefusal(last)) return last.error;
     return new OutcomeUnknownError(
       `the write may have happened or not: ${this.#uncertain.error.message}; read, or send it again with the same request id`,
       {
@@ -154,6 +158,19 @@ class Tries {
       },
     );
   }
+}
+
+const REFUSALS: ReadonlySet<number> = new Set([
+  status.INVALID_ARGUMENT,
+  status.NOT_FOUND,
+  status.PERMISSION_DENIED,
+  status.UNAUTHENTICATED,
+  status.FAILED_PRECONDITION,
+]);
+
+/** Whether a server judged the request itself; not its id, which says nothing of what became of it. */
+function isRefusal({ kind, error }: Failure): boolean {
+  return kind === "final" && REFUSALS.has(error.grpcStatus) && !error.code.startsWith("idempotency_key_");
 }
 
 function throwIfAborted(address: string, signal: AbortSignal | undefined): void {

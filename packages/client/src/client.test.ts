@@ -170,6 +170,18 @@ describe("a call that fails in the end", () => {
     expect(error.code).toBe("outcome_unknown");
   });
 
+  it.each([
+    [status.FAILED_PRECONDITION, "check_and_set_mismatch", CheckAndSetError],
+    [status.PERMISSION_DENIED, "permission_denied", PermissionDeniedError],
+    [status.FAILED_PRECONDITION, "idempotency_key_expired", OutcomeUnknownError],
+    [status.INTERNAL, "internal", OutcomeUnknownError],
+  ])("after a lost try: status %i with code %s", async (grpcStatus, code, expected) => {
+    const { kv, nodes, second } = await start(2);
+    nodes[0].script = [refuse(status.UNKNOWN, "outcome_unknown")];
+    second.script = [refuse(grpcStatus, code)];
+    expect(await failureOf(kv.put("a", {}, { cas: 1 }))).toBeInstanceOf(expected);
+  });
+
   it("is unavailable for a read at the deadline", async () => {
     const { kv, nodes } = await start(1, { deadlineMs: 100 });
     nodes[0].script = [hang];

@@ -9,7 +9,7 @@ export async function setUp(cluster: LocalCluster, steps: Steps): Promise<void> 
   const [first, ...others] = cluster.nodes;
   const { threshold } = cluster;
   if (first === undefined) return;
-  await steps.run(`Start ${first.id}: a process with its own data, HTTPS, gRPC and cluster ports`, () =>
+  await steps.run(`Start ${first.id}: a process with its own data, HTTPS, gRPC, cluster port`, () =>
     cluster.startNode(0),
   );
   await steps.run(

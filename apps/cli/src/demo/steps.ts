@@ -5,7 +5,8 @@ import type { Terminal } from "../terminal.ts";
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const FRAME_MS = 80;
 const ERASE_LINE = "\r\u001b[2K";
-const TITLE_WIDTH = 78;
+/** With sign and duration a line fits 80 columns, so that it can be erased. */
+const TITLE_WIDTH = 68;
 
 export class Steps {
   readonly #terminal: Terminal;

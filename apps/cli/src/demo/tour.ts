@@ -49,7 +49,7 @@ export async function tour(cluster: LocalCluster, steps: Steps, startMs: number)
           writers.acknowledgedSince(killedMs) > ACKNOWLEDGED_AFTER_KILL ? true : undefined,
         );
       },
-      () => `Kill the leader, ${name}, with SIGKILL; the writes go on at the others`,
+      () => `Kill the leader, ${name}, with SIGKILL; the others take the writes`,
     );
     await writers.stop();
     const gapMs = writers.longestGapMs(killedMs);
@@ -94,7 +94,7 @@ async function catchUp(cluster: LocalCluster, steps: Steps, dead: number): Promi
         return applied >= goal ? applied : undefined;
       });
     },
-    (applied) => `Let ${name} catch up, still sealed: it is at log index ${applied}, as the leader is`,
+    (applied) => `Let ${name} catch up, still sealed: at index ${applied}, as the leader`,
   );
   await steps.run(`Open ${name} with ${inWords(cluster.threshold)} shares and read from it`, async () => {
     await cluster.openNode(dead);
