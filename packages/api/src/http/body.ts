@@ -36,7 +36,10 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Ui
       const [only] = chunks;
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length));
     });
-    request.once("close", () => reject(new ClientGoneError("the connection closed before the request was complete")));
+    request.once("close", () => {
+      // Comes after every request: an error is made only where one is due.
+      if (!request.complete) reject(new ClientGoneError("the connection closed before the request was complete"));
+    });
     request.once("error", (cause) => reject(new ClientGoneError("the request could not be read", { cause })));
   });
 }
