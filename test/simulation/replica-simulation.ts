@@ -151,7 +151,7 @@ export class ReplicaSimulation {
 
   #isSettled(): boolean {
     const nodes = [...this.#nodes.values()];
-    const indices = new Set(nodes.map((node) => node.replica?.writtenState.index));
+    const indices = new Set(nodes.map((node) => node.replica?.status().appliedIndex));
     return indices.size === 1 && nodes.every((node) => node.worker?.openCount === 0);
   }
 

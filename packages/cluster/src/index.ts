@@ -53,7 +53,7 @@ export { WorkerStore } from "./port/worker-store.ts";
 export { AuthenticatorGate } from "./replica/authenticator-gate.ts";
 export type { Effect } from "./replica/effects.ts";
 export type { IncarnationSource } from "./replica/incarnations.ts";
-export { FileIncarnations, MemoryIncarnations } from "./replica/incarnations.ts";
+export { FileIncarnations, IncarnationFileError, MemoryIncarnations } from "./replica/incarnations.ts";
 export type { Instant } from "./replica/log-clock.ts";
 export type { LogTailLimits, LogTailStart } from "./replica/log-tail.ts";
 export type { NodeRecord } from "./replica/node-record.ts";

@@ -40,7 +40,7 @@ export interface MembershipParts {
 }
 
 /** A learner this near to the commit index is caught up. */
-export const CAUGHT_UP_ENTRIES = 1_024;
+const CAUGHT_UP_ENTRIES = 1_024;
 const TRANSFER_TIMEOUT_MS = 5_000;
 
 export class MembershipManager {

@@ -26,7 +26,5 @@ export function notCommitted(reason: NotCommittedReason): Error {
     case "transferring":
     case "busy":
       return new NotCommittedError("the leader took no writes within the deadline; nothing was written, try again");
-    case "superseded":
-      return new NotCommittedError("a later command closed this one; nothing was written");
   }
 }

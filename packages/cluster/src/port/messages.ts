@@ -9,7 +9,7 @@ import type { DropReason } from "../transport/message.ts";
 import type { ClusterStatus } from "./cluster-status.ts";
 
 /** Byte strings in one buffer: u32 length, bytes, again. */
-export type Packed = Uint8Array;
+type Packed = Uint8Array;
 
 /** Durations, never deadlines, pass between threads: each thread's monotonic clock has an origin of its own. */
 export type WorkerToReplica =
@@ -75,7 +75,7 @@ export type ReplicaToWorker =
       readonly remoteAddress: string;
     };
 
-export type NotCommittedReason = DropReason | "no-leader" | "superseded";
+export type NotCommittedReason = DropReason | "no-leader";
 
 export type CallTarget = number | { readonly address: string; readonly caFingerprint: string };
 

@@ -62,7 +62,8 @@ export class AppendQueue {
     this.#pending.shift();
   }
 
-  get isEmpty(): boolean {
-    return this.#pending.length === 0;
+  /** Whether the disk still owes an answer to anything. */
+  get isWaiting(): boolean {
+    return this.#pending.some((pending) => !pending.done);
   }
 }

@@ -8,7 +8,7 @@ import type { CallOutcome, ReplicaToWorker, WorkerToReplica } from "../port/mess
 import { type Caller, PeerCallError, type PeerTransport } from "../transport/transport.ts";
 
 /** What another node gets when no worker here can answer. */
-export class ServedCallError extends StrongroomError {
+class ServedCallError extends StrongroomError {
   readonly code: string;
 
   constructor(code: string, message: string) {

@@ -3,7 +3,7 @@
  * the turn ends (all that came in a turn is packed together) and, in a new leader, until the first entry of its term is
  * applied: only then does it know the log's last stamp, which its own may not precede.
  */
-import type { DropReason, ProposalId } from "../transport/message.ts";
+import type { ProposalId } from "../transport/message.ts";
 import type { ProposalKind } from "./proposal-tracker.ts";
 
 /** One sending, or what was left of it after verification; `origin` is the node that proposed. */
@@ -13,13 +13,6 @@ export interface Intake {
   readonly kind: ProposalKind;
   readonly ids: readonly ProposalId[];
   readonly payloads: readonly Uint8Array[];
-}
-
-export interface IntakeDrop {
-  readonly origin: number;
-  readonly batch: number;
-  readonly reason: DropReason;
-  readonly ids: readonly ProposalId[];
 }
 
 /** More than this waiting is refused as busy. */

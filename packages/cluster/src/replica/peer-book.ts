@@ -141,7 +141,7 @@ export class PeerBook {
 }
 
 /** Everybody in the configuration, ascending. */
-export function members(conf: ConfState): readonly NodeId[] {
+function members(conf: ConfState): readonly NodeId[] {
   const ids = new Set([...conf.voters, ...conf.votersOutgoing, ...conf.learners, ...conf.learnersNext]);
   return [...ids].sort((a, b) => a - b);
 }

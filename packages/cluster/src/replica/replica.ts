@@ -17,7 +17,6 @@ import {
   type NodeId,
   RawNode,
   type ReadState,
-  type SnapshotMetadata,
 } from "@strongroom/raft";
 import { assert, type LogFields } from "@strongroom/runtime";
 import { KEY_KIND } from "@strongroom/storage";
@@ -225,11 +224,6 @@ export class Replica {
     return this.#control.handOver();
   }
 
-  /** The configuration and index that the table holds. */
-  get writtenState(): SnapshotMetadata {
-    return this.#storage.written;
-  }
-
   // Peers
 
   #fromPeer(from: NodeId, senderWallMs: number, message: PeerMessage): void {
@@ -281,10 +275,19 @@ export class Replica {
     this.#proposals.tick(this.#now.monotonicMs);
     this.#reads.retryOld(this.#now.monotonicMs);
     this.#agreement.tick(this.#seen.state === "StateLeader");
+    this.#watchDisk();
     if (this.#ticks % timings.statusTicks === 0) this.#statusDue = true;
     if (this.#ticks % timings.handoverTicks !== 0) return;
     const to = this.#control.handOverIfSealed(this.#now.monotonicMs);
     if (to !== undefined) this.#log("info", "this leader is sealed and hands over to an open voter", { to });
+  }
+
+  /** A leader whose disk has been silent for an election's time is none that anybody can use. */
+  #watchDisk(): void {
+    this.#storage.tick();
+    if (this.#storage.silentTicks !== this.#options.timings.electionTicks || this.#seen.state !== "StateLeader") return;
+    this.#log("warn", "the disk of this leader does not answer; it hands over if another voter can take over", {});
+    this.#control.handOver();
   }
 
   // Workers
@@ -455,10 +458,7 @@ export class Replica {
     if (now.lead === before.lead && now.term === before.term) return;
     this.#workers.broadcast(this.#leaderMessage());
     if (now.lead !== before.lead && now.lead !== 0)
-      this.#log("info", now.lead === now.id ? "this node leads" : "another node leads", {
-        leader: now.lead,
-        term: now.term,
-      });
+      this.#log("info", "there is a leader", { leader: now.lead, term: now.term, self: now.lead === now.id });
   }
 
   #leaderMessage(): ReplicaToWorker {

@@ -8,7 +8,7 @@ import { type Term, toTerm } from "@strongroom/raft";
 import { ByteReader, ByteWriter, concatBytes, StrongroomError } from "@strongroom/runtime";
 
 /** A stream of snapshot bytes does not begin as it should. */
-export class SnapshotStreamError extends StrongroomError {
+class SnapshotStreamError extends StrongroomError {
   readonly code = "bad_snapshot_stream";
 }
 

@@ -57,6 +57,7 @@ export class StorageDriver {
   /** A snapshot that raft took and the WAL is being told of. */
   #installing: ReceivedGeneration | undefined;
   #bytesSinceFlush = 0;
+  #silentTicks = 0;
   #flushToken = 0;
   #flushing: { readonly token: number; readonly index: number } | undefined;
 
@@ -105,6 +106,7 @@ export class StorageDriver {
   }
 
   synced(token: number): void {
+    this.#silentTicks = 0;
     this.#appends.synced(token);
   }
 
@@ -128,6 +130,15 @@ export class StorageDriver {
     while (this.#finishAppend()) moved = true;
     while (this.#startBatch()) moved = true;
     return moved;
+  }
+
+  /** Counts the ticks for which the disk has answered nothing that it owes. */
+  tick(): void {
+    this.#silentTicks = this.#appends.isWaiting ? this.#silentTicks + 1 : 0;
+  }
+
+  get silentTicks(): number {
+    return this.#silentTicks;
   }
 
   /** Tells raft of a snapshot. By the end of the turn it was taken, or is discarded. */

@@ -1,0 +1,127 @@
+import {
+  EMPTY_HARD_STATE,
+  type Entry,
+  LOCAL_APPEND_THREAD,
+  MemoryLogStorage,
+  RawNode,
+  toIndex,
+  toNodeId,
+  toTerm,
+} from "@strongroom/raft";
+import { describe, expect, it } from "vitest";
+import { KEYS } from "../testing/manual-replica.ts";
+import { AuthenticatorGate } from "./authenticator-gate.ts";
+import type { Effect } from "./effects.ts";
+import { LogTail } from "./log-tail.ts";
+import type { ReplicaStateMachine } from "./state-machine.ts";
+import { StorageDriver } from "./storage-driver.ts";
+
+const SELF = toNodeId(1);
+const CONF = { voters: [SELF], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+
+function stateAt(index: number): ReplicaStateMachine {
+  return {
+    appliedIndex: toIndex(index),
+    appliedTerm: toTerm(1),
+    confState: CONF,
+    logTimeMs: 0,
+    apply: () => {
+      throw new Error("nothing is applied here");
+    },
+    written: () => {},
+    verdict: () => undefined,
+    unsignedAllowed: () => false,
+    get: () => undefined,
+  };
+}
+
+function driver(): { readonly storage: StorageDriver; readonly effects: Effect[]; append(index: number): void } {
+  const written = { index: toIndex(0), term: toTerm(0), confState: CONF };
+  const start = { hardState: EMPTY_HARD_STATE, confState: CONF, base: written, entries: [] };
+  const tail = new LogTail(start, { maxBytes: 1e6, maxEntries: 1e6 }, written);
+  const raft = new RawNode({
+    id: SELF,
+    storage: new MemoryLogStorage(),
+    random: { below: () => 0 },
+    electionTicks: 10,
+    heartbeatTicks: 1,
+    maxInflightMessages: 1,
+  });
+  const effects: Effect[] = [];
+  const storage = new StorageDriver(
+    { flushEveryBytes: 10 },
+    {
+      raft,
+      tail,
+      state: stateAt(0),
+      generation: "state-0-0",
+      written,
+      gate: new AuthenticatorGate(KEYS),
+      emit: (effect) => effects.push(effect),
+      deliver: () => {},
+      onWritten: () => {},
+      onSwitched: () => {},
+    },
+  );
+  return {
+    storage,
+    effects,
+    append: (index) => {
+      const entry: Entry = { index: toIndex(index), term: toTerm(1), type: "EntryNormal", data: new Uint8Array(20) };
+      const envelope = { type: "MsgStorageAppend", from: SELF, to: LOCAL_APPEND_THREAD, term: toTerm(0) } as const;
+      storage.append({ ...envelope, hardState: undefined, entries: [entry], snapshot: undefined, responses: [] });
+    },
+  };
+}
+
+describe("StorageDriver", () => {
+  it("flushes once enough was appended, one flush at a time, and cuts only when that is done", () => {
+    const { storage, effects, append } = driver();
+    append(1);
+    storage.maintain();
+    append(2);
+    storage.maintain();
+    expect(effects.map(({ type }) => type)).toEqual(["append", "flush", "append"]);
+    const flush = effects.find((effect) => effect.type === "flush");
+    storage.flushed(flush?.type === "flush" ? flush.token : 0);
+    storage.maintain();
+    expect(effects.map(({ type }) => type)).toEqual(["append", "flush", "append", "cut", "flush"]);
+  });
+
+  it("takes no other flush's end for its own", () => {
+    const { storage, effects, append } = driver();
+    append(1);
+    storage.maintain();
+    storage.flushed(99);
+    expect(effects.map(({ type }) => type)).toEqual(["append", "flush"]);
+  });
+
+  it("counts how long the disk has been silent", () => {
+    const { storage, append } = driver();
+    storage.tick();
+    expect(storage.silentTicks).toBe(0);
+    append(1);
+    storage.tick();
+    storage.tick();
+    expect(storage.silentTicks).toBe(2);
+    storage.synced(1);
+    storage.advance();
+    storage.tick();
+    expect(storage.silentTicks).toBe(0);
+  });
+
+  it("takes one snapshot at a time", () => {
+    const { storage, effects } = driver();
+    const received = (index: number) => ({
+      from: toNodeId(2),
+      term: toTerm(1),
+      metadata: { index: toIndex(index), term: toTerm(1), confState: CONF },
+      generation: `state-${index}-0`,
+      state: stateAt(index),
+      removed: [],
+    });
+    storage.snapshotReceived(received(5));
+    storage.snapshotReceived(received(6));
+    expect(effects).toEqual([{ type: "discard-generation", generation: "state-6-0" }]);
+  });
+});
