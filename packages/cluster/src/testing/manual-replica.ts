@@ -16,6 +16,7 @@ import { type Command, encodeCommand, encodeEntryBody, MemoryTable } from "@stro
 import type { Authenticity, CommandAuthenticator } from "../authenticator.ts";
 import { AuthenticatorGate } from "../replica/authenticator-gate.ts";
 import type { Effect } from "../replica/effects.ts";
+import type { LogTailLimits } from "../replica/log-tail.ts";
 import { DEFAULT_TAIL_LIMITS, DEFAULT_TIMINGS } from "../replica/options.ts";
 import { BOOTSTRAP_INDEX, bootstrapRows } from "../replica/recovered.ts";
 import { Replica } from "../replica/replica.ts";
@@ -35,6 +36,7 @@ export interface ManualReplicaOptions {
   readonly voters: readonly NodeId[];
   readonly sealed?: boolean;
   readonly flushEveryBytes?: number;
+  readonly tailLimits?: LogTailLimits;
 }
 
 type Held = "append" | "write" | "flush";
@@ -70,7 +72,7 @@ export class ManualReplica {
         clusterId: () => "manual",
         clusterAddress: "memory:1",
         timings: DEFAULT_TIMINGS,
-        tailLimits: DEFAULT_TAIL_LIMITS,
+        tailLimits: options.tailLimits ?? DEFAULT_TAIL_LIMITS,
         flushEveryBytes: options.flushEveryBytes ?? Number.POSITIVE_INFINITY,
         seeds: [],
         supportedVersion: 1,
