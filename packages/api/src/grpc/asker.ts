@@ -30,10 +30,11 @@ export interface Question {
 
 /**
  * Before the client stops waiting the core must have given up, so that the client hears what became of its write: this part
- * of the time that is left, and no more than so many milliseconds.
+ * of the time that is left, and no more than so many milliseconds, which are a little more than the store goes on for after
+ * a deadline to learn a write's outcome.
  */
-const MARGIN_SHARE = 0.1;
-const MARGIN_MS_MAX = 200;
+const MARGIN_SHARE = 0.25;
+const MARGIN_MS_MAX = 600;
 const NO_QUERY: CoreRequest["query"] = new Map();
 
 export class Asker {
