@@ -65,6 +65,21 @@ describe("the workers of a node", () => {
     expect((await node.store.commit(put(KEY, "third"), cluster.within(5_000))).outcome).toBe("applied");
   });
 
+  it("commit, read and call across message ports as they do within a thread", async () => {
+    cluster = new TestCluster({ messagePorts: true });
+    await cluster.startVoters(3);
+    const [first, second] = cluster.nodes as [TestNode, TestNode];
+    second.client.serve("echo", async (payload) => payload);
+    const options = cluster.within(5_000);
+    const keys = Array.from({ length: 50 }, (_, i) => makeKey(KEY_KIND.barrier, utf8(`key ${i}`)));
+    await Promise.all(keys.map((key) => second.store.commit(put(key), options)));
+    const snapshot = await first.store.linearizableSnapshot(options);
+    expect(keys.every((key) => snapshot.get(key) !== undefined)).toBe(true);
+    snapshot.release();
+    const answer = await first.client.call(second.id, "echo", utf8("hello"), { timeoutMs: 2_000 });
+    expect(fromUtf8(answer)).toBe("hello");
+  });
+
   it("hear of changed keys before their own commit is answered", async () => {
     cluster = new TestCluster();
     await cluster.startVoters(3);

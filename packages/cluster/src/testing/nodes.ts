@@ -4,16 +4,16 @@
  */
 import { createHmac } from "node:crypto";
 import { join } from "node:path";
+import { MessageChannel } from "node:worker_threads";
 import { type NodeId, toNodeId } from "@strongroom/raft";
 import { type Clock, type Logger, type Random, silentLogger, type Timers } from "@strongroom/runtime";
 import { nodeClock, nodeRandom, nodeTimers } from "@strongroom/runtime/node";
 import { LevelTable, type Table } from "@strongroom/storage";
 import type { Authenticity, CommandAuthenticator, CommandSigner } from "../authenticator.ts";
 import { MembershipManager } from "../membership/manager.ts";
-import { localChannelPair } from "../port/channel.ts";
+import { localChannelPair, portChannel } from "../port/channel.ts";
 import { ClusterClient } from "../port/cluster-client.ts";
-import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
-import { WorkerPort } from "../port/worker-port.ts";
+import { type ReplicaChannel, type WorkerChannel, WorkerPort } from "../port/worker-port.ts";
 import { WorkerStore } from "../port/worker-store.ts";
 import { FileIncarnations, type IncarnationSource, MemoryIncarnations } from "../replica/incarnations.ts";
 import type { LogTailLimits } from "../replica/log-tail.ts";
@@ -98,10 +98,12 @@ export class TestCluster {
   readonly #nodes = new Map<number, TestNode>();
 
   readonly #directory: string | undefined;
+  readonly #messagePorts: boolean;
 
-  /** With a directory, nodes keep WAL and LevelDB on the real disk below it. */
-  constructor(world: Partial<TestWorld> & { readonly directory?: string } = {}) {
+  /** With a directory, nodes keep WAL and LevelDB on the real disk below it; with message ports, workers talk as from other threads. */
+  constructor(world: Partial<TestWorld> & { readonly directory?: string; readonly messagePorts?: boolean } = {}) {
     this.#directory = world.directory;
+    this.#messagePorts = world.messagePorts === true;
     this.world = { clock: nodeClock, timers: nodeTimers, random: nodeRandom, logger: silentLogger, ...world };
     this.network = new MemoryNetwork({}, this.world);
   }
@@ -243,7 +245,7 @@ export class TestCluster {
     fatal: Error[],
   ): Promise<{ readonly store: WorkerStore; readonly client: ClusterClient }> {
     const { clock, timers, logger } = this.world;
-    const [workerEnd, replicaEnd] = localChannelPair<readonly WorkerToReplica[], readonly ReplicaToWorker[]>(timers);
+    const [workerEnd, replicaEnd] = this.#channelPair();
     await shell.attach(replicaEnd);
     const port = new WorkerPort(workerEnd, { timers });
     const client = new ClusterClient({ port, clock, timers });
@@ -257,6 +259,12 @@ export class TestCluster {
       onFatal: (error) => fatal.push(error),
     });
     return { store, client };
+  }
+
+  #channelPair(): readonly [WorkerChannel, ReplicaChannel] {
+    if (!this.#messagePorts) return localChannelPair(this.world.timers);
+    const { port1, port2 } = new MessageChannel();
+    return [portChannel(port1), portChannel(port2)];
   }
 
   async #machine(id: number): Promise<Machine> {
