@@ -7,13 +7,16 @@ import { Metadata, status } from "@grpc/grpc-js";
 import type { DescMessage, MessageInitShape, MessageShape } from "@strongroom/proto";
 import { asError, type Clock, type Random, type Timers } from "@strongroom/runtime";
 import type { Channel, UnaryMethod } from "./channel.ts";
-import { AbortedError, type CallError, ClientOptionsError, OutcomeUnknownError } from "./errors.ts";
+import { AbortedError, type CallError, ClientOptionsError, NotCommittedError, OutcomeUnknownError } from "./errors.ts";
 import { type Failure, readFailure } from "./failure.ts";
 import type { CallOptions, RetryOptions } from "./types.ts";
 
 /** Of several nodes one may hold a call for this part of its time, then the next is asked. */
 const TRY_SHARE = 1 / 3;
 const TRY_MS_MIN = 1000;
+/** With less than this part of the deadline left, and at most so many milliseconds, a try would only cover up what the last one learned. */
+const LAST_TRY_SHARE = 0.2;
+const LAST_TRY_MS_MAX = 200;
 
 export interface CallerOptions {
   readonly channels: readonly Channel[];
@@ -78,7 +81,8 @@ export class Caller {
         // Another call may have moved on already.
         if (this.#preferred === index) this.#preferred = (index + 1) % channels.length;
         const pauseMs = pauseBoundMs === 0 ? 0 : this.#parts.random.below(Math.ceil(pauseBoundMs) + 1);
-        if (clock.monotonicMs() + pauseMs >= endMs) throw tries.verdict(failure);
+        const neededMs = pauseMs + Math.min(LAST_TRY_MS_MAX, deadlineMs * LAST_TRY_SHARE);
+        if (clock.monotonicMs() + neededMs >= endMs) throw tries.verdict(failure);
         if (pauseMs > 0) await this.#pause(pauseMs, signal);
       }
     }
@@ -147,7 +151,8 @@ class Tries {
    * that have changed since, or it would be refused itself.
    */
   verdict(last: Failure): CallError {
-    if (!this.#write || this.#uncertain === undefined || isRefusal(last)) return last.error;
+    if (!this.#write || isRefusal(last)) return last.error;
+    if (this.#uncertain === undefined) return last.kind === "clean" ? notCommitted(last.error) : last.error;
     return new OutcomeUnknownError(
       `the write may have happened or not: ${this.#uncertain.error.message}; read, or send it again with the same request id`,
       {
@@ -167,6 +172,13 @@ const REFUSALS: ReadonlySet<number> = new Set([
   status.UNAUTHENTICATED,
   status.FAILED_PRECONDITION,
 ]);
+
+/** A write that no node took, or that was dropped: for the caller that is one and the same. */
+function notCommitted(error: CallError): NotCommittedError {
+  if (error instanceof NotCommittedError) return error;
+  const { address, grpcStatus } = error;
+  return new NotCommittedError(error.message, { code: "not_committed", address, grpcStatus, cause: error });
+}
 
 /** Whether a server judged the request itself; not its id, which says nothing of what became of it. */
 function isRefusal({ kind, error }: Failure): boolean {

@@ -192,7 +192,10 @@ describe("a call that fails in the end", () => {
   it("was never sent when nobody listens, which leaves a write undone", async () => {
     const { kv, nodes } = await start(1, { deadlineMs: 300 });
     nodes[0].close();
-    expect(await failureOf(kv.put("a", {}))).toBeInstanceOf(UnavailableError);
+    const error = await failureOf(kv.put("a", {}));
+    expect(error).toBeInstanceOf(NotCommittedError);
+    expect(error.code).toBe("not_committed");
+    expect(await failureOf(kv.get("a"))).toBeInstanceOf(UnavailableError);
   });
 
   it("ends when the caller's signal does", async () => {

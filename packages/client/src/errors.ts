@@ -41,10 +41,10 @@ export class CheckAndSetError extends CallError {}
 /** The node is sealed; of several addresses all were. */
 export class SealedError extends CallError {}
 
-/** No node answered, or none had a leader, until the deadline. Nothing was changed. */
+/** No node answered a read, or none had a leader, until the deadline. */
 export class UnavailableError extends CallError {}
 
-/** The write was dropped before it was ordered. Nothing was changed. */
+/** No node took the write until the deadline, or it was dropped before it was ordered. Nothing was changed, and nothing will be. */
 export class NotCommittedError extends CallError {}
 
 /** The write may have happened, or may yet: it appears whole or never. Read, or repeat it with the same request id. */
