@@ -35,7 +35,11 @@ function stateAt(index: number): ReplicaStateMachine {
   };
 }
 
-function driver(): { readonly storage: StorageDriver; readonly effects: Effect[]; append(index: number): void } {
+function driver(): {
+  readonly storage: StorageDriver;
+  readonly effects: Effect[];
+  readonly append: (index: number) => void;
+} {
   const written = { index: toIndex(0), term: toTerm(0), confState: CONF };
   const start = { hardState: EMPTY_HARD_STATE, confState: CONF, base: written, entries: [] };
   const tail = new LogTail(start, { maxBytes: 1e6, maxEntries: 1e6 }, written);
