@@ -158,6 +158,7 @@ function settingsOf({
     grpcListeners: [],
     joinToken: undefined,
     workers: 1,
+    sharesPorts: false,
     logLevel,
     logFormat: "standard",
     caFingerprint: undefined,

@@ -32,11 +32,15 @@ export interface NodeSettings {
   readonly grpcListeners: readonly ListenerSettings[];
   readonly joinToken: string | undefined;
   readonly workers: number;
+  /** Several threads may listen on one port (SO_REUSEPORT). */
+  readonly sharesPorts: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: "standard" | "json";
   /** SHA-256 of the CA of generated certificates. */
   readonly caFingerprint: string | undefined;
 }
+
+const SHARES_PORTS = process.platform === "linux";
 
 /** The configuration names a file that cannot be used. */
 export class SettingsError extends StrongroomError {
@@ -74,8 +78,8 @@ export function resolveSettings(
     listeners: config.listeners.map(resolve),
     grpcListeners: config.grpcListeners.map(resolve),
     joinToken: overrides.joinToken ?? config.join,
-    // Threads that share a port need SO_REUSEPORT.
-    workers: config.workers ?? (process.platform === "linux" ? availableParallelism() : 1),
+    workers: SHARES_PORTS ? (config.workers ?? availableParallelism()) : 1,
+    sharesPorts: SHARES_PORTS,
     logLevel: overrides.logLevel ?? config.logLevel,
     logFormat: config.logFormat,
     caFingerprint: generated?.fingerprint,

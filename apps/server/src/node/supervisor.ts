@@ -36,6 +36,8 @@ interface RunningWorker {
   ending: boolean;
 }
 
+/** What a request leaves behind is dead when the reply is out: a roomy nursery dies without being copied. */
+const YOUNG_GENERATION_MB = 64;
 const HAND_OVER_MS = 2_000;
 const WORKER_GRACE_MS = 2_000;
 const SEALING_GRACE_MS = 250;
@@ -161,7 +163,7 @@ export class Supervisor {
    */
   async #restartWorkers(): Promise<void> {
     const old = [...this.#workers];
-    const shared = this.#settings.workers > 1;
+    const shared = this.#settings.sharesPorts;
     if (!shared) await this.#endWorkers(old, SEALING_GRACE_MS);
     if (this.#closing === undefined) await this.#startWorkers();
     if (shared) await this.#endWorkers(old, SEALING_GRACE_MS);
@@ -220,6 +222,7 @@ export class Supervisor {
       workerData,
       transferList: [...transferList],
       name,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     thread.on("error", (error) => this.#fail(asError(error)));
     return thread;

@@ -45,7 +45,7 @@ try {
     onCertified: () => tell({ type: "certified" }),
     restartWorkers: () => tell({ type: "restart-workers" }),
     onFatal,
-    reusePort: settings.workers > 1,
+    reusePort: settings.sharesPorts,
     loopbackHostsOnly: false,
   });
   main.on("message", (message: ToWorkerThread) => {
