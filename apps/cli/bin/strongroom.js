@@ -19,6 +19,7 @@ const SERVER_FLAGS = [
   "--disable-proto=delete",
   "--max-http-header-size=16384",
   "--report-exclude-env",
+  `--import=${import.meta.resolve("./compile-cache.js")}`,
 ];
 
 const script = fileURLToPath(import.meta.url);
