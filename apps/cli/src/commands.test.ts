@@ -91,6 +91,8 @@ describe("operator init", () => {
     expect((await harness.run(["operator", "init", "-status"])).code).toBe(0);
     harness.routes = { "GET /v1/sys/init": [200, { initialized: false }] };
     expect((await harness.run(["operator", "init", "-status"])).code).toBe(2);
+    harness.routes = { "GET /v1/sys/init": [500, { errors: ["internal error"] }] };
+    expect((await harness.run(["operator", "init", "-status"])).code).toBe(1);
   });
 
   it("exits 2 with the server's words when it came second", async () => {

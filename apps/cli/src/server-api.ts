@@ -190,6 +190,13 @@ async function readAll(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
+/** For commands whose exit code 2 is an answer: every failure is a 1. */
+export function failingLocally<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    throw new LocalError(asError(error).message, { cause: error });
+  });
+}
+
 function parseBody(text: string): ApiBody | undefined {
   if (text.trim() === "") return undefined;
   try {

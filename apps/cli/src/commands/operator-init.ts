@@ -1,6 +1,6 @@
 import { type Command, defineCommand } from "../command.ts";
 import { print } from "../output.ts";
-import { ServerApi } from "../server-api.ts";
+import { failingLocally, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom, refuseUnverified } from "../settings.ts";
 
 export const operatorInit: Command = defineCommand({
@@ -26,7 +26,8 @@ root token. They are shown once and stored nowhere. The other nodes join with a 
     refuseUnverified(connection);
     const api = new ServerApi(connection);
     if (flags.status) {
-      const initialized = (await api.call({ method: "GET", path: "sys/init" })).json?.["initialized"] === true;
+      const initialized =
+        (await failingLocally(api.call({ method: "GET", path: "sys/init" }))).json?.["initialized"] === true;
       context.terminal.out(`The cluster is ${initialized ? "" : "not "}initialized.\n`);
       return initialized ? 0 : 2;
     }

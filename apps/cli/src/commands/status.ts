@@ -1,7 +1,6 @@
-import { asError } from "@strongroom/runtime";
-import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
+import { type Command, defineCommand, EXIT } from "../command.ts";
 import { display, print, table } from "../output.ts";
-import { ServerApi } from "../server-api.ts";
+import { failingLocally, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
 export const status: Command = defineCommand({
@@ -12,8 +11,8 @@ export const status: Command = defineCommand({
   positional: { min: 0, max: 0 },
   async run(context, { flags }) {
     const api = new ServerApi(connectionFrom(context, flags));
-    const seal = (await orLocal(api.call({ method: "GET", path: "sys/seal-status" }))).json ?? {};
-    const leader = (await orLocal(api.call({ method: "GET", path: "sys/leader" }))).json;
+    const seal = (await failingLocally(api.call({ method: "GET", path: "sys/seal-status" }))).json ?? {};
+    const leader = (await failingLocally(api.call({ method: "GET", path: "sys/leader" }))).json;
     const rows: [string, string][] = [
       ["Seal Type", display(seal["type"])],
       ["Initialized", display(seal["initialized"])],
@@ -52,10 +51,3 @@ export const status: Command = defineCommand({
     return seal["sealed"] === true ? EXIT.remote : code;
   },
 });
-
-/** 2 means sealed here, so every failure is a 1. */
-function orLocal<T>(answer: Promise<T>): Promise<T> {
-  return answer.catch((error: unknown) => {
-    throw new LocalError(asError(error).message, { cause: error });
-  });
-}
