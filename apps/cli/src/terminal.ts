@@ -47,7 +47,11 @@ async function firstLine(): Promise<string> {
   return "";
 }
 
-function promptOn(input: ReadStream, question: string): Promise<string> {
+/** One line from a terminal, up to Enter; what is typed is not echoed. Throws `LocalError` on Ctrl-C. */
+export function promptOn(
+  input: Pick<ReadStream, "setRawMode" | "resume" | "pause" | "on" | "off">,
+  question: string,
+): Promise<string> {
   process.stderr.write(question);
   const decoder = new StringDecoder("utf8");
   let typed = "";
