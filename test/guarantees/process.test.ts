@@ -2,6 +2,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { decodeJoinToken } from "@strongroom/cluster";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ServerProcess } from "./server-process.ts";
 
@@ -53,6 +54,21 @@ describe("a server", () => {
       expect((await server.call("GET", `kv/data/${i}`, undefined, rootToken)).json).toMatchObject({
         data: { data: { i } },
       });
+  });
+
+  it("keeps the secret of a join token in no file", async () => {
+    expect(await server.start()).toBe("running");
+    const { rootToken } = await server.initialize();
+    const { json } = await server.call("PUT", "sys/storage/raft/join-token", {}, rootToken);
+    const { token } = json["data"] as { readonly token: string };
+    const { id, secret } = decodeJoinToken(token);
+    let found = 0;
+    for (const entry of readdirSync(server.dataDirectory, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const bytes = readFileSync(join(entry.parentPath, entry.name));
+      if (bytes.includes(token) || bytes.includes(id) || bytes.includes(secret)) found++;
+    }
+    expect(found).toBe(0);
   });
 
   it("answers the sealing, then ends every worker that had keys and starts others", async () => {

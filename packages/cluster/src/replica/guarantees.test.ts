@@ -1,5 +1,5 @@
 /** Promises of docs/guarantees.md that are the replica's own: one machine, moved by hand. */
-import { type ConfChangeV2, encodeConfChangeV2, toIndex, toTerm } from "@strongroom/raft";
+import { type ConfChangeV2, encodeConfChangeV2, toIndex, toNodeId, toTerm } from "@strongroom/raft";
 import { utf8 } from "@strongroom/runtime";
 import { decodeEntryBody, KEYRING_KEY, SEAL_RECORD_KEY } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
@@ -310,5 +310,29 @@ describe("applying", () => {
     expect(one.state.appliedIndex).toBe(39);
     expect(one.of("cut")).toHaveLength(1);
     expect(one.of("cut")[0]?.below).toBeLessThanOrEqual(Math.max(1, ...covered) + 1);
+  });
+});
+
+describe("the book of peers", () => {
+  const status = {
+    type: "node-status",
+    clusterAddress: "memory:3",
+    sealed: false,
+    appliedIndex: 1,
+    supportedVersion: 1,
+    digestIndex: 0,
+    digest: new Uint8Array(0),
+  } as const;
+
+  it("takes in a node that this one's configuration does not know yet, unless it was removed", () => {
+    const newer = toNodeId(3);
+    const one = follower();
+    one.replica.receive(newer, one.wallMs, [status]);
+    one.settle();
+    expect(one.of("set-peers").at(-1)?.peers).toContainEqual({ id: newer, address: "memory:3" });
+    const other = new ManualReplica({ voters: [SELF, PEER], removed: [newer] });
+    other.replica.receive(newer, other.wallMs, [status]);
+    other.settle();
+    expect(other.of("set-peers").at(-1)).toMatchObject({ peers: [], removed: [newer] });
   });
 });

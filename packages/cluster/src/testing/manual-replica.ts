@@ -37,6 +37,7 @@ export interface ManualReplicaOptions {
   readonly sealed?: boolean;
   readonly flushEveryBytes?: number;
   readonly tailLimits?: LogTailLimits;
+  readonly removed?: readonly NodeId[];
 }
 
 type Held = "append" | "write" | "flush";
@@ -81,7 +82,7 @@ export class ManualReplica {
         log: { hardState, confState, base, entries: [] },
         state: this.state,
         generation: "state-0-0",
-        removed: [],
+        removed: options.removed ?? [],
         gate: this.gate,
         random: { below: () => 0 },
       },
