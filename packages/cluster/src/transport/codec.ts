@@ -9,6 +9,7 @@
 import type {
   ConfState,
   Entry,
+  EntryId,
   EntryType,
   Index,
   Message,
@@ -189,6 +190,7 @@ function encodeRaftFields(writer: ByteWriter, message: WireRaftMessage): void {
     case "MsgVoteResp":
     case "MsgPreVoteResp":
       writer.u8(message.reject ? 1 : 0);
+      writer.u48(message.committed?.term ?? 0).u48(message.committed?.index ?? 0);
       return;
     case "MsgSnap":
       encodeSnapshot(writer, message.snapshot);
@@ -264,6 +266,13 @@ function decodeFields(reader: ByteReader, type: WireType, route: Route): PeerMes
   }
 }
 
+/** Index 0 stands for none. */
+function committedEntry(reader: ByteReader): { readonly committed?: EntryId } {
+  const term = reader.u48() as Term;
+  const index = reader.u48() as Index;
+  return index === 0 ? {} : { committed: { term, index } };
+}
+
 function decodeRaftMessage(reader: ByteReader, type: WireRaftMessage["type"], { from, to }: Route): Message {
   const term = reader.u48() as Term;
   switch (type) {
@@ -287,7 +296,7 @@ function decodeRaftMessage(reader: ByteReader, type: WireRaftMessage["type"], { 
     }
     case "MsgVoteResp":
     case "MsgPreVoteResp":
-      return { type, from, to, term, reject: flag(reader) };
+      return { type, from, to, term, reject: flag(reader), ...committedEntry(reader) };
     case "MsgSnap":
       return decodeSnapshot(reader, { from, to, term });
     case "MsgHeartbeat":

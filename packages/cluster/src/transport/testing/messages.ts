@@ -17,6 +17,15 @@ export function arbitraryMessage(from: NodeId, to: NodeId): fc.Arbitrary<PeerMes
   const envelope = { from: fc.constant(from), to: fc.constant(to), term };
   const raft = <const T extends string>(type: T) => ({ type: fc.constant(type), ...envelope });
   const vote = { logTerm: term, index, force: fc.boolean() };
+  /** The newest committed entry, or nothing. */
+  const committed = fc.oneof(
+    fc.constant({}),
+    fc.record({ committed: fc.record({ term, index: index.map((value) => (value + 1) as Index) }) }),
+  );
+  const answer = <const T extends "MsgVoteResp" | "MsgPreVoteResp">(type: T) =>
+    fc
+      .tuple(fc.record({ ...raft(type), reject: fc.boolean() }), committed)
+      .map(([vote, known]) => ({ ...vote, ...known }));
   const append = fc
     .record({
       ...raft("MsgApp"),
@@ -31,8 +40,8 @@ export function arbitraryMessage(from: NodeId, to: NodeId): fc.Arbitrary<PeerMes
     fc.record({ ...raft("MsgAppResp"), logTerm: term, index, reject: fc.boolean(), rejectHint: index }),
     fc.record({ ...raft("MsgVote"), ...vote }),
     fc.record({ ...raft("MsgPreVote"), ...vote }),
-    fc.record({ ...raft("MsgVoteResp"), reject: fc.boolean() }),
-    fc.record({ ...raft("MsgPreVoteResp"), reject: fc.boolean() }),
+    answer("MsgVoteResp"),
+    answer("MsgPreVoteResp"),
     fc.record({ ...raft("MsgSnap"), snapshot }),
     fc.record({ ...raft("MsgHeartbeat"), commit: index, readPosition: number }),
     fc.record({ ...raft("MsgHeartbeatResp"), readPosition: number }),
