@@ -19,6 +19,8 @@ export interface CoreDependencies {
   readonly metrics: Metrics;
   /** All threads' metrics in the Prometheus text format. */
   readonly metricsText: () => Promise<string>;
+  /** The id of the root token that init makes, where one was asked for: development servers only. */
+  readonly firstRootToken?: Uint8Array;
   readonly version: string;
   /** An ISO date, as `sys/seal-status` shows it. */
   readonly buildDate: string;

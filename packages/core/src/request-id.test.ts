@@ -182,7 +182,13 @@ describe("a write with a request id", () => {
     await runTransaction(
       store,
       (tx) => {
-        token = createRootToken(tx, node.barrier, node.dependencies.entropy, store.logTimeMs()).expose().slice();
+        token = createRootToken(tx, node.barrier, {
+          entropy: node.dependencies.entropy,
+          nowMs: store.logTimeMs(),
+          given: undefined,
+        })
+          .expose()
+          .slice();
       },
       { mode: "write", deadlineMs: 1000 },
     );

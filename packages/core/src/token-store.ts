@@ -77,11 +77,20 @@ export function authorize(token: TokenEntry): void {
   throw new PermissionDeniedError("1 error occurred:\n\t* permission denied\n\n");
 }
 
-/** Puts the rows of a fresh root token into `tx` and gives its id, `hvs.` and 24 characters, which is stored nowhere. */
-export function createRootToken(tx: Transaction, barrier: Barrier, entropy: Entropy, nowMs: number): SecretBytes {
-  const id = new Uint8Array(28);
-  id.set(utf8("hvs."));
-  id.set(randomBase62(entropy, 24), 4);
+/**
+ * Puts the rows of a root token into `tx` and gives its id, which is stored nowhere: `given`, or else `hvs.` and 24 random
+ * characters.
+ */
+export function createRootToken(
+  tx: Transaction,
+  barrier: Barrier,
+  {
+    entropy,
+    nowMs,
+    given,
+  }: { readonly entropy: Entropy; readonly nowMs: number; readonly given: Uint8Array | undefined },
+): SecretBytes {
+  const id = given?.slice() ?? randomTokenId(entropy);
   const accessor = randomBase62(entropy, 24);
   const hash = barrier.hashTokenId(id);
   const entry: TokenEntry = {
@@ -96,4 +105,11 @@ export function createRootToken(tx: Transaction, barrier: Barrier, entropy: Entr
   barrier.rows(tx, TOKEN_PURPOSE).put(tokenRowKey(hash), encodeTokenEntry(entry));
   barrier.rows(tx, ACCESSOR_PURPOSE).put(accessorRowKey(barrier.hashTokenId(accessor)), hash);
   return new SecretBytes(id);
+}
+
+function randomTokenId(entropy: Entropy): Uint8Array {
+  const id = new Uint8Array(28);
+  id.set(utf8("hvs."));
+  id.set(randomBase62(entropy, 24), 4);
+  return id;
 }

@@ -1,5 +1,6 @@
 /** The files of a cluster on one machine: one CA for all doors, and each node's certificate and configuration. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createServerCertificates } from "@strongroom/cluster";
 import { nodeClock, nodeEntropy } from "@strongroom/runtime/node";
@@ -79,6 +80,8 @@ export function writeNodeFiles(
       storage: { raft: { path: node.dataDir, node_id: node.id } },
       listener: [{ tcp: { address: new URL(node.apiAddress).host, ...tls } }],
       grpc_listener: [{ tcp: { address: node.grpcAddress, ...tls } }],
+      // The nodes share this machine's cores.
+      workers: Math.max(1, Math.floor(availableParallelism() / nodes.length)),
     };
     writePrivately(node.configFile, `${JSON.stringify(configuration, undefined, 2)}\n`);
   }

@@ -48,7 +48,11 @@ export interface WorkerHostParts {
   /** Several workers share each port. */
   readonly reusePort: boolean;
   readonly loopbackHostsOnly: boolean;
+  /** Of a development server. */
+  readonly firstRootToken?: Uint8Array;
 }
+
+const MOUNT_SWEEP_MS = 60_000;
 
 interface Door {
   readonly address: { readonly host: string; readonly port: number };
@@ -116,12 +120,13 @@ export class WorkerHost {
       logger,
       metrics,
       metricsText: parts.metricsText,
+      ...(parts.firstRootToken === undefined ? {} : { firstRootToken: parts.firstRootToken }),
       version: VERSION,
       buildDate: BUILD_DATE,
     });
     const closers: (() => Promise<void> | void)[] = [];
     if (parts.index === 0)
-      closers.push(await startDuties({ ...parts, store, cluster, barrier, manager, identity, self }));
+      closers.push(await startDuties({ ...parts, core, store, cluster, barrier, manager, identity, self }));
     const doors = await openDoors(parts, core);
     closers.push(
       () => core.close(),
@@ -148,6 +153,7 @@ function selfRecord(settings: NodeSettings, identity: NodeIdentity): NodeRecord 
 }
 
 interface DutyParts extends WorkerHostParts {
+  readonly core: Core;
   readonly store: WorkerStore;
   readonly cluster: ClusterClient;
   readonly barrier: Barrier;
@@ -183,7 +189,12 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
   autopilot.start();
   const sweeper = new RequestIdSweeper({ store, barrier, timers, logger });
   sweeper.start();
+  // A node that died in the middle of removing a mount left rows behind, which whoever leads finds.
+  const stopMountSweeps = timers.every(MOUNT_SWEEP_MS, () => {
+    if (store.isLeaderNode() && !barrier.sealed) void parts.core.sweepRemovedMounts();
+  });
   return async () => {
+    stopMountSweeps();
     autopilot.stop();
     host.close();
     await sweeper.close();

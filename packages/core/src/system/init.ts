@@ -12,7 +12,7 @@ const DEFAULT_SHARES = 5;
 const DEFAULT_THRESHOLD = 3;
 
 export function initPath({ dependencies }: SystemServices): SystemPath {
-  const { seal, store, entropy, logger } = dependencies;
+  const { seal, store, entropy, logger, clock } = dependencies;
   const path = definePath({
     pattern: "init",
     fields: {
@@ -40,7 +40,12 @@ export function initPath({ dependencies }: SystemServices): SystemPath {
             deadlineMs: SystemContext.of(context).request.deadlineMs,
             prepare: (tx, barrier) => {
               createMountTable(tx, barrier);
-              rootToken = createRootToken(tx, barrier, entropy, store.logTimeMs());
+              rootToken = createRootToken(tx, barrier, {
+                entropy,
+                // A log without an entry has no time yet.
+                nowMs: Math.max(store.logTimeMs(), clock.wallMs()),
+                given: dependencies.firstRootToken,
+              });
             },
           });
           logger.info("the cluster is initialised", { shares: options.shares, threshold: options.threshold });
