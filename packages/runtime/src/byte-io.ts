@@ -10,17 +10,17 @@ export class ShortInputError extends StrongroomError {
   readonly code = "short_input";
 }
 
+const U16 = 2 ** 16;
 const U32 = 2 ** 32;
 
 /** Grows as needed; `finish()` hands out exactly what was written. */
 export class ByteWriter {
   #buffer: Uint8Array;
-  #view: DataView;
   #length = 0;
 
-  constructor(capacity = 256) {
-    this.#buffer = new Uint8Array(capacity);
-    this.#view = new DataView(this.#buffer.buffer);
+  /** A capacity, or bytes to write over from their beginning; these are left for a larger buffer when they are full. */
+  constructor(room: number | Uint8Array = 256) {
+    this.#buffer = typeof room === "number" ? new Uint8Array(room) : room;
   }
 
   get length(): number {
@@ -28,47 +28,42 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#reserve(1);
-    this.#buffer[this.#length++] = value;
+    const at = this.#take(1);
+    this.#buffer[at] = value;
     return this;
   }
 
   u16(value: number): this {
-    this.#reserve(2);
-    this.#view.setUint16(this.#length, value);
-    this.#length += 2;
+    const at = this.#take(2);
+    this.#put16(at, value);
     return this;
   }
 
   u32(value: number): this {
-    this.#reserve(4);
-    this.#view.setUint32(this.#length, value);
-    this.#length += 4;
+    const at = this.#take(4);
+    this.#put32(at, value);
     return this;
   }
 
   /** A safe integer below 2^48. */
   u48(value: number): this {
-    this.#reserve(6);
-    this.#view.setUint16(this.#length, Math.floor(value / U32));
-    this.#view.setUint32(this.#length + 2, value % U32);
-    this.#length += 6;
+    const at = this.#take(6);
+    this.#put16(at, Math.floor(value / U32));
+    this.#put32(at + 2, value % U32);
     return this;
   }
 
   /** A safe integer, in eight bytes. */
   u64(value: number): this {
-    this.#reserve(8);
-    this.#view.setUint32(this.#length, Math.floor(value / U32));
-    this.#view.setUint32(this.#length + 4, value % U32);
-    this.#length += 8;
+    const at = this.#take(8);
+    this.#put32(at, Math.floor(value / U32));
+    this.#put32(at + 4, value % U32);
     return this;
   }
 
   raw(bytes: Uint8Array): this {
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.length;
+    const at = this.#take(bytes.length);
+    this.#buffer.set(bytes, at);
     return this;
   }
 
@@ -84,27 +79,43 @@ export class ByteWriter {
 
   /** What was written, in a buffer of its own. */
   finish(): Uint8Array {
-    return this.#buffer.slice(0, this.#length);
+    return new Uint8Array(this.view());
   }
 
-  #reserve(count: number): void {
-    if (this.#length + count <= this.#buffer.length) return;
-    const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#length + count));
-    grown.set(this.#buffer.subarray(0, this.#length));
+  #put16(at: number, value: number): void {
+    this.#buffer[at] = value >>> 8;
+    this.#buffer[at + 1] = value;
+  }
+
+  #put32(at: number, value: number): void {
+    this.#buffer[at] = value >>> 24;
+    this.#buffer[at + 1] = value >>> 16;
+    this.#buffer[at + 2] = value >>> 8;
+    this.#buffer[at + 3] = value;
+  }
+
+  /** Room for `count` more bytes: where they go. */
+  #take(count: number): number {
+    const at = this.#length;
+    this.#length += count;
+    if (this.#length > this.#buffer.length) this.#grow(at);
+    return at;
+  }
+
+  #grow(written: number): void {
+    const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#length));
+    grown.set(this.#buffer.subarray(0, written));
     this.#buffer = grown;
-    this.#view = new DataView(grown.buffer);
   }
 }
 
 /** Reads from `bytes`, which it neither copies nor owns: what `raw` and `bytes` return are views into it. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #offset: number;
 
   constructor(bytes: Uint8Array, offset = 0) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#offset = offset;
   }
 
@@ -117,26 +128,26 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#bytes[this.#take(1)] as number;
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2));
+    return this.#at16(this.#take(2));
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4));
+    return this.#at32(this.#take(4));
   }
 
   u48(): number {
     const at = this.#take(6);
-    return this.#view.getUint16(at) * U32 + this.#view.getUint32(at + 2);
+    return this.#at16(at) * U32 + this.#at32(at + 2);
   }
 
   /** Throws `ShortInputError` for a value past 2^53 - 1. */
   u64(): number {
     const at = this.#take(8);
-    const value = this.#view.getUint32(at) * U32 + this.#view.getUint32(at + 4);
+    const value = this.#at32(at) * U32 + this.#at32(at + 4);
     if (!Number.isSafeInteger(value)) throw new ShortInputError("a 64-bit number is out of range");
     return value;
   }
@@ -148,6 +159,14 @@ export class ByteReader {
 
   bytes(): Uint8Array {
     return this.raw(this.u32());
+  }
+
+  #at16(at: number): number {
+    return ((this.#bytes[at] as number) << 8) | (this.#bytes[at + 1] as number);
+  }
+
+  #at32(at: number): number {
+    return this.#at16(at) * U16 + this.#at16(at + 2);
   }
 
   #take(count: number): number {

@@ -14,4 +14,5 @@ export type { Counter, Gauge, Histogram, Labels, Metrics, MetricsSnapshot } from
 export { MetricsRegistry, metricsText } from "./metrics.ts";
 export type { Random } from "./random.ts";
 export { SecretBytes } from "./redacted.ts";
+export { slabBytes, slabCopy } from "./slab.ts";
 export type { Cancel, Timers } from "./timers.ts";
