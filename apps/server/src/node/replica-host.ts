@@ -55,7 +55,7 @@ export interface ReplicaHostParts {
 }
 
 /** The data directory cannot be used as it is; the message says what to do. */
-export class QuarantineError extends StrongroomError {
+class QuarantineError extends StrongroomError {
   readonly code = "quarantined";
 }
 

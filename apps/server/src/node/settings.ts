@@ -6,7 +6,7 @@ import { type Clock, type Entropy, StrongroomError } from "@strongroom/runtime";
 import type { ListenerConfig, ServerConfig } from "../config/index.ts";
 import type { LogLevel } from "../logger.ts";
 
-export interface TlsSettings {
+interface TlsSettings {
   readonly certPem: string;
   readonly keyPem: string;
   readonly minVersion: "TLSv1.2" | "TLSv1.3";

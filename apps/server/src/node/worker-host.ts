@@ -108,7 +108,7 @@ export class WorkerHost {
       entropy,
       logger,
     });
-    const core = await Core.open({
+    const core = Core.open({
       store,
       barrier,
       seal,
