@@ -1,4 +1,5 @@
 /** Promises of docs/guarantees.md that are the log's: how groups form, and what stands in each segment. */
+import { MessageChannel } from "node:worker_threads";
 import { type HardState, toIndex, toNodeId, toTerm } from "@strongroom/raft";
 import { describe, expect, it } from "vitest";
 import { HostedWal, type WalExecutorEvents } from "./hosted-wal.ts";
@@ -6,6 +7,7 @@ import { openInlineWal } from "./inline-wal.ts";
 import { MemoryWalDisk } from "./memory-wal-disk.ts";
 import { createWal, recoverWal } from "./recovery.ts";
 import type { WalGroup } from "./types.ts";
+import { runWalThread } from "./wal-thread.ts";
 import type { WalBatch } from "./writer.ts";
 
 const identity = { nodeId: toNodeId(7), clusterId: new Uint8Array(16) };
@@ -79,5 +81,32 @@ describe("the log", () => {
     expect(before.filter((name) => !disk.list().includes(name)).length).toBeGreaterThan(1);
     const recovery = recoverWal(disk);
     expect(recovery.status === "ok" && recovery.hardState).toEqual(voted);
+  });
+
+  it("does nothing more on its thread after a failure, though more was asked for already", async () => {
+    class FailingDisk extends MemoryWalDisk {
+      writes = 0;
+      override write(name: string, offset: number, bytes: Uint8Array): void {
+        this.writes++;
+        if (this.writes === 1) throw new Error("EIO: i/o error, write");
+        super.write(name, offset, bytes);
+      }
+    }
+    const disk = new FailingDisk();
+    const { port1, port2 } = new MessageChannel();
+    runWalThread(port2, disk);
+    const write = { type: "write", name: "1.wal", offset: 0, bytes: new Uint8Array(8) } as const;
+    const replies: unknown[] = [];
+    const closed = new Promise<void>((resolve) => {
+      port1.on("message", (reply: { readonly type: string }) => {
+        replies.push(reply.type);
+        if (reply.type === "closed") resolve();
+      });
+    });
+    for (let i = 0; i < 2; i++) port1.postMessage({ type: "batch", operations: [write], afterwards: [] });
+    port1.postMessage({ type: "close" });
+    await closed;
+    expect(replies).toEqual(["failed", "closed"]);
+    expect(disk.writes).toBe(1);
   });
 });
