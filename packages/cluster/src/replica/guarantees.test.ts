@@ -1,11 +1,12 @@
 /** Promises of docs/guarantees.md that are the replica's own: one machine, moved by hand. */
 import { type ConfChangeV2, encodeConfChangeV2, toIndex, toNodeId, toTerm } from "@strongroom/raft";
 import { utf8 } from "@strongroom/runtime";
-import { decodeEntryBody, KEYRING_KEY, SEAL_RECORD_KEY } from "@strongroom/storage";
+import { decodeEntryBody, KEYRING_KEY, MemoryTable, SEAL_RECORD_KEY } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
 import { registrationMutation } from "../state/registration.ts";
-import { decodeAppliedIndex } from "../state/replica-state.ts";
+import { decodeAppliedIndex, encodeReplicaState, initialReplicaState } from "../state/replica-state.ts";
+import { StateMachine } from "../state/state-machine.ts";
 import { entryOf, KEYS, ManualReplica, PEER, peerCommand, SELF } from "../testing/manual-replica.ts";
 import { AuthenticatorGate } from "./authenticator-gate.ts";
 import { DEFAULT_TAIL_LIMITS, DEFAULT_TIMINGS, raftConfig } from "./options.ts";
@@ -334,5 +335,58 @@ describe("the book of peers", () => {
     other.replica.receive(newer, other.wallMs, [status]);
     other.settle();
     expect(other.of("set-peers").at(-1)).toMatchObject({ peers: [], removed: [newer] });
+  });
+});
+
+describe("a received snapshot", () => {
+  const confState = { voters: [SELF, PEER], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const metadata = { index: toIndex(50), term: toTerm(2), confState };
+
+  function receive(one: ManualReplica): void {
+    const table = new MemoryTable();
+    const state = { ...initialReplicaState(confState), appliedIndex: metadata.index, appliedTerm: metadata.term };
+    table.writeSync([{ type: "put", key: REPLICA_STATE_KEY, value: encodeReplicaState(state) }]);
+    one.replica.snapshotReceived({
+      from: PEER,
+      term: metadata.term,
+      metadata,
+      generation: "state-50-0",
+      state: StateMachine.open(table, { authenticator: one.gate }),
+      removed: [],
+    });
+    one.settle();
+  }
+
+  it("takes the state's place only when the log says so durably", () => {
+    const one = follower();
+    one.hearAppend([entryOf(2)], 2);
+    one.hold("append");
+    receive(one);
+    expect(one.of("append").at(-1)?.group.installed).toEqual({ metadata, generation: "state-50-0" });
+    expect(one.of("switch-generation")).toEqual([]);
+    one.release("append");
+    expect(one.of("switch-generation")).toEqual([{ type: "switch-generation", generation: "state-50-0" }]);
+    expect(one.replica.status().appliedIndex).toBe(50);
+  });
+
+  it("takes the state's place only when nothing is on its way into the old one", () => {
+    const one = follower();
+    one.hold("write");
+    one.hearAppend([entryOf(2, peerCommand(1))], 2);
+    receive(one);
+    expect(one.of("switch-generation")).toEqual([]);
+    one.release("write");
+    expect(one.of("switch-generation")).toHaveLength(1);
+  });
+
+  it("is thrown away if the log is further already", () => {
+    const one = follower();
+    one.hearAppend(
+      Array.from({ length: 60 }, (_, i) => entryOf(2 + i)),
+      61,
+    );
+    receive(one);
+    expect(one.of("switch-generation")).toEqual([]);
+    expect(one.of("discard-generation")).toEqual([{ type: "discard-generation", generation: "state-50-0" }]);
   });
 });
