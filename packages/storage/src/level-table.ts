@@ -42,12 +42,13 @@ interface Database extends Level<Uint8Array, Uint8Array> {
 type LevelSnapshot = ReturnType<Database["snapshot"]>;
 
 interface ReadOptions {
-  readonly keyEncoding: "view";
-  readonly valueEncoding: "view";
+  readonly keyEncoding: "buffer";
+  readonly valueEncoding: "buffer";
   readonly snapshot?: LevelSnapshot;
 }
 
-const VIEWS: ReadOptions = { keyEncoding: "view", valueEncoding: "view" };
+/** The format that the native side speaks, which takes any byte array: other encodings copy the options at each call. */
+const NATIVE: ReadOptions = { keyEncoding: "buffer", valueEncoding: "buffer" };
 
 /** Above every key, so that asking for its compaction retires the memtable and touches no table file. */
 const BEYOND_ALL_KEYS = Uint8Array.of(0xff, 0xff, 0xff, 0xff);
@@ -74,7 +75,7 @@ export class LevelTable implements Table {
       await makeDirectory(directory);
       if (options.discardLog === true) await discardLogs(directory);
       const database = new Level<Uint8Array, Uint8Array>(directory, {
-        ...VIEWS,
+        ...NATIVE,
         // What is stored is sealed: compressing it costs time and gains nothing.
         compression: false,
         multithreading: options.multithreading ?? false,
@@ -91,7 +92,7 @@ export class LevelTable implements Table {
 
   getSync(key: Uint8Array): Uint8Array | undefined {
     this.#assertUsable();
-    return readSync(this.#database, key, VIEWS);
+    return readSync(this.#database, key, NATIVE);
   }
 
   write(ops: readonly TableOp[]): Promise<void> {
@@ -198,7 +199,7 @@ class LevelTableSnapshot implements TableSnapshot {
   constructor(database: Database, onCloseError: (cause: unknown) => void) {
     this.#database = database;
     this.#snapshot = database.snapshot();
-    this.#options = { ...VIEWS, snapshot: this.#snapshot };
+    this.#options = { ...NATIVE, snapshot: this.#snapshot };
     this.#onCloseError = onCloseError;
   }
 

@@ -2,7 +2,7 @@
  * A row: the value that a command put, under a header in clear that says which data key sealed it and when it was
  * written. Bytes in docs/formats/storage.md.
  */
-import { assert } from "@strongroom/runtime";
+import { assert, slabBytes } from "@strongroom/runtime";
 import { CorruptRowError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import type { Revision } from "./revision.ts";
@@ -20,15 +20,15 @@ export const ROW_HEADER_BYTES = 13;
 const U32 = 2 ** 32;
 const U48 = 2 ** 48;
 
-/** The row's bytes, in a buffer of their own. */
+/** The row's bytes, in a slab if they are few: they are not to be posted to another thread. */
 export function encodeRow(row: Row): Uint8Array {
   const { index, position } = row.revision;
   assert(Number.isInteger(index) && index > 0 && index < U48, "a row's index is a positive 48-bit number");
   assert(Number.isInteger(position) && position >= 0 && position <= 0xffff, "a row's position is a 16-bit number");
   assert(Number.isInteger(row.term) && row.term >= 0 && row.term < U32, "a row's term is a 32-bit number");
   assert(row.value.length <= LIMITS.rowBytes, "a row's value is within the limit");
-  const bytes = new Uint8Array(ROW_HEADER_BYTES + row.value.length);
-  const view = new DataView(bytes.buffer);
+  const bytes = slabBytes(ROW_HEADER_BYTES + row.value.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, ROW_HEADER_BYTES);
   view.setUint8(0, ROW_FORMAT);
   view.setUint32(1, row.term);
   view.setUint16(5, Math.floor(index / U32));

@@ -144,7 +144,7 @@ describe("chain and digest", () => {
     const digest = new RowDigest();
     for (const { key, row, hash } of vectors.digest.rows) {
       const rowHash = hashRow(fromHex(key), fromHex(row));
-      expect(toHex(rowHash)).toBe(hash);
+      expect(Buffer.from(rowHash, "latin1").toString("hex")).toBe(hash);
       digest.add(rowHash);
     }
     expect(toHex(digest.bytes())).toBe(vectors.digest.sum);

@@ -12,11 +12,12 @@ const TYPE_NUMBERS: Readonly<Record<EntryType, number>> = {
   EntryConfChangeV2: 2,
 };
 const SHORT_BYTES = 4096;
+const scratch = new Uint8Array(HASH_BYTES + 17 + SHORT_BYTES);
 
 /** SHA-256(previous link ‖ u64 index ‖ u64 term ‖ u8 type ‖ data). */
 export function nextLink(previous: Uint8Array, entry: Entry): Uint8Array {
   const short = entry.data.length <= SHORT_BYTES;
-  const writer = new ByteWriter(HASH_BYTES + 17 + (short ? entry.data.length : 0));
+  const writer = new ByteWriter(scratch);
   writer.raw(previous).u64(entry.index).u64(entry.term).u8(TYPE_NUMBERS[entry.type]);
   // One call over one buffer costs half of three calls; long entries are not copied for it.
   if (short) return plain(hash("sha256", writer.raw(entry.data).view(), "buffer"));

@@ -1,10 +1,17 @@
 import { createHash } from "node:crypto";
-import { fromHex, toHex } from "@strongroom/runtime";
+import { toHex } from "@strongroom/runtime";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hashRow, RowDigest } from "./row-digest.ts";
 
-const hashes = fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 20 });
+const hashes = fc.array(
+  fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => String.fromCharCode(...bytes)),
+  { maxLength: 20 },
+);
+
+function hashToBigInt(rowHash: string): bigint {
+  return toBigInt(Buffer.from(rowHash, "latin1"));
+}
 
 function toBigInt(bytes: Uint8Array): bigint {
   return BigInt(`0x${toHex(bytes)}`);
@@ -18,11 +25,11 @@ describe("RowDigest", () => {
         let sum = 0n;
         for (const each of added) {
           digest.add(each);
-          sum += toBigInt(each);
+          sum += hashToBigInt(each);
         }
         for (const each of subtracted) {
           digest.subtract(each);
-          sum -= toBigInt(each);
+          sum -= hashToBigInt(each);
         }
         expect(toBigInt(digest.bytes())).toBe(BigInt.asUintN(256, sum));
         expect(toHex(RowDigest.from(digest.bytes()).bytes())).toBe(toHex(digest.bytes()));
@@ -31,7 +38,7 @@ describe("RowDigest", () => {
   });
 
   it("is zero again when all that was added is taken away", () => {
-    const all = fromHex("ff".repeat(32));
+    const all = "\xff".repeat(32);
     const digest = new RowDigest();
     digest.add(all);
     digest.add(all);
@@ -51,7 +58,7 @@ describe("hashRow", () => {
         .update(key)
         .update(row)
         .digest("hex");
-      expect(toHex(hashRow(key, row))).toBe(expected);
+      expect(Buffer.from(hashRow(key, row), "latin1").toString("hex")).toBe(expected);
     }
   });
 });

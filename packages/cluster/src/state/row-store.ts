@@ -15,7 +15,7 @@ const ABSENT = "absent";
 interface CachedRow {
   readonly revision: Revision;
   /** Of the row under its key; computed when it is first needed. */
-  hash: Uint8Array | undefined;
+  hash: string | undefined;
 }
 
 interface PendingValue {
@@ -56,8 +56,10 @@ export class RowStore {
     return this.#lookUp(key, mapKey(key));
   }
 
-  /** Puts or deletes a replicated row. Deleting what is not there changes nothing and is not written. */
-  change(op: TableOp): void {
+  /**
+   * Puts, at `revision`, or deletes a replicated row. Deleting what is not there changes nothing and is not written.
+   */
+  change(op: TableOp, revision: Revision): void {
     const text = mapKey(op.key);
     const before = this.#lookUp(op.key, text);
     if (before !== undefined) this.#digest.subtract(this.#hashOf(op.key, before));
@@ -65,7 +67,7 @@ export class RowStore {
     if (op.type === "put") {
       const rowHash = hashRow(op.key, op.value);
       this.#digest.add(rowHash);
-      this.#cache.set(text, { revision: decodeRow(op.value).revision, hash: rowHash });
+      this.#cache.set(text, { revision, hash: rowHash });
     } else {
       this.#cache.set(text, ABSENT);
     }
@@ -112,7 +114,7 @@ export class RowStore {
     return row;
   }
 
-  #hashOf(key: Uint8Array, row: CachedRow): Uint8Array {
+  #hashOf(key: Uint8Array, row: CachedRow): string {
     row.hash ??= hashRow(key, present(this.getSync(key), "a row that has a revision is there"));
     return row.hash;
   }

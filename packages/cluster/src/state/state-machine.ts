@@ -340,7 +340,7 @@ export class StateMachine {
   }
 
   #change(op: TableOp, at: Revision, gathered: Gathered): void {
-    this.#rows.change(op);
+    this.#rows.change(op, at);
     if (equalBytes(op.key, EPOCH_KEY)) this.#epochRevision = op.type === "put" ? at : ABSENT_REVISION;
     else if (equalBytes(op.key, KEYRING_KEY)) gathered.keyringChanged = true;
   }
