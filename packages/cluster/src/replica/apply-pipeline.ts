@@ -4,9 +4,9 @@
  * that changed the keyring an unsealed node applies nothing until a worker has published the new MAC keys, since it could
  * not tell a true command from a false one.
  */
-import type { ConfChangeV2, ConfState, Entry, Message, MsgStorageApply } from "@strongroom/raft";
+import type { Entry, Message, MsgStorageApply } from "@strongroom/raft";
 import { assert } from "@strongroom/runtime";
-import type { ApplyResult } from "../state/types.ts";
+import type { ApplyContext, ApplyResult } from "../state/types.ts";
 import type { ReplicaStateMachine } from "./state-machine.ts";
 
 export interface StartedBatch {
@@ -29,15 +29,15 @@ interface HandOut {
 
 export class ApplyPipeline {
   #state: ReplicaStateMachine;
-  readonly #applyConfChange: (change: ConfChangeV2) => ConfState;
+  readonly #context: ApplyContext;
   #waiting: HandOut[] = [];
   readonly #batches: { readonly token: number; readonly finished: FinishedBatch }[] = [];
   #nextToken = 1;
   #pausedAt: number | undefined;
 
-  constructor(state: ReplicaStateMachine, applyConfChange: (change: ConfChangeV2) => ConfState) {
+  constructor(state: ReplicaStateMachine, context: ApplyContext) {
     this.#state = state;
-    this.#applyConfChange = applyConfChange;
+    this.#context = context;
   }
 
   enqueue(message: MsgStorageApply): void {
@@ -62,7 +62,7 @@ export class ApplyPipeline {
   start(isOpen: boolean): StartedBatch | undefined {
     const handOut = this.#waiting[0];
     if (handOut === undefined || this.#batches.length >= MAX_BATCHES || this.#pausedAt !== undefined) return undefined;
-    const result = this.#state.apply(handOut.entries, { applyConfChange: this.#applyConfChange });
+    const result = this.#state.apply(handOut.entries, this.#context);
     assert(result.consumed > 0 || handOut.entries.length === 0, "applying makes progress");
     const whole = result.consumed === handOut.entries.length;
     if (whole) this.#waiting.shift();

@@ -98,8 +98,9 @@ export class Proposals {
       const command = kind === "commands" ? payload : commandOfChange(payload);
       const judged = command === undefined ? undefined : judgeCommand(command, this.#parts.rules);
       // What is no command, or another node's, has nobody who waits for an answer.
-      if (judged?.proposer === undefined || judged.proposer.node !== from) continue;
-      const id = { incarnation: judged.proposer.incarnation, sequence: judged.sequence ?? 0 };
+      if (judged?.command?.proposer.node !== from) continue;
+      const { proposer, sequence } = judged.command;
+      const id = { incarnation: proposer.incarnation, sequence };
       // A sealed leader takes what it cannot check: the followers that can will.
       if (judged.authenticity === "ok" || judged.authenticity === "sealed") taken.push({ id, payload });
       else if (judged.authenticity === "unknown-key") early.push(id);

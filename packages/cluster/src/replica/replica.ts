@@ -38,6 +38,7 @@ import { StateAgreement } from "./state-agreement.ts";
 import type { ReceivedGeneration } from "./state-machine.ts";
 import { StorageDriver } from "./storage-driver.ts";
 import { isFromPeer, judgeAppend, type VerificationRules } from "./verification.ts";
+import { VerifiedEntries } from "./verified-entries.ts";
 import { WorkerBook } from "./worker-book.ts";
 
 /** A turn that does not come to rest is a bug. */
@@ -57,6 +58,7 @@ export class Replica {
   readonly #peers: PeerBook;
   readonly #workers = new WorkerBook();
   readonly #rules: VerificationRules;
+  readonly #verified = new VerifiedEntries();
   readonly #inbox: (() => void)[] = [];
   readonly #outbox = new PeerOutbox();
   #effects: Effect[] = [];
@@ -82,6 +84,7 @@ export class Replica {
       generation: parts.generation,
       written,
       gate: parts.gate,
+      verified: this.#verified,
       emit: (effect) => this.#effects.push(effect),
       deliver: (responses) => this.#deliver(responses),
       onWritten: (result) => this.#batchWritten(result),
@@ -253,7 +256,7 @@ export class Replica {
       this.#raft.step(message);
       return;
     }
-    const judgement = judgeAppend(message.entries, this.#rules);
+    const judgement = judgeAppend(message.entries, this.#rules, this.#verified);
     if (judgement.verdict === "bad") {
       this.#log("error", "an append holds a command that no node of this cluster signed; its sender was disconnected", {
         from,

@@ -15,6 +15,7 @@ import type { Effect } from "./effects.ts";
 import { LogTail } from "./log-tail.ts";
 import type { ReplicaStateMachine } from "./state-machine.ts";
 import { StorageDriver } from "./storage-driver.ts";
+import { VerifiedEntries } from "./verified-entries.ts";
 
 const SELF = toNodeId(1);
 const CONF = { voters: [SELF], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
@@ -60,6 +61,7 @@ function driver(): {
       state: stateAt(0),
       generation: "state-0-0",
       written,
+      verified: new VerifiedEntries(),
       gate: new AuthenticatorGate(KEYS),
       emit: (effect) => effects.push(effect),
       deliver: () => {},

@@ -20,6 +20,7 @@ import type { AuthenticatorGate } from "./authenticator-gate.ts";
 import type { Effect } from "./effects.ts";
 import type { LogTail } from "./log-tail.ts";
 import type { ReceivedGeneration, ReplicaStateMachine } from "./state-machine.ts";
+import type { VerifiedEntries } from "./verified-entries.ts";
 
 export interface StorageDriverOptions {
   readonly flushEveryBytes: number;
@@ -33,6 +34,8 @@ export interface StorageDriverParts {
   /** What the table holds at the start; the tail was told the same. */
   readonly written: SnapshotMetadata;
   readonly gate: AuthenticatorGate;
+  /** Filled with what is judged before raft gets it. */
+  readonly verified: VerifiedEntries;
   readonly emit: (effect: Effect) => void;
   /** Sends or steps raft's answers. */
   readonly deliver: (responses: readonly Message[]) => void;
@@ -65,7 +68,10 @@ export class StorageDriver {
     this.#options = options;
     this.#parts = parts;
     this.#appends = new AppendQueue(parts.tail.hardState);
-    this.#applies = new ApplyPipeline(parts.state, (change) => parts.raft.applyConfChange(change));
+    this.#applies = new ApplyPipeline(parts.state, {
+      applyConfChange: (change) => parts.raft.applyConfChange(change),
+      takeVerified: (entry) => parts.verified.take(entry),
+    });
     this.#state = parts.state;
     this.#generation = parts.generation;
     this.#written = parts.written;

@@ -11,9 +11,9 @@ import {
   decodeEntryBody,
   isMalformed,
   MAC_BYTES,
-  type ProposerId,
 } from "@strongroom/storage";
 import type { Authenticity, CommandAuthenticator } from "../authenticator.ts";
+import type { VerifiedEntries } from "./verified-entries.ts";
 
 export interface VerificationRules {
   readonly authenticator: CommandAuthenticator;
@@ -23,9 +23,8 @@ export interface VerificationRules {
 
 export interface JudgedCommand {
   readonly authenticity: Authenticity;
-  /** Who proposed it; undefined when the bytes are no command. */
-  readonly proposer?: ProposerId;
-  readonly sequence?: number;
+  /** Undefined when the bytes are none. Its keys and values are views into them. */
+  readonly command?: Command;
 }
 
 /**
@@ -34,12 +33,11 @@ export interface JudgedCommand {
 export function judgeCommand(bytes: Uint8Array, rules: VerificationRules): JudgedCommand {
   const command = decodeCommand(bytes);
   if (isMalformed(command)) return { authenticity: "bad" };
-  const { proposer, sequence } = command;
   if (command.keyId !== 0) {
     const authenticity = rules.authenticator.verify(command.keyId, commandMacInput(bytes), command.mac);
-    return { authenticity, proposer, sequence };
+    return { authenticity, command };
   }
-  return { authenticity: rules.unsignedAllowed(command) ? "ok" : "bad", proposer, sequence };
+  return { authenticity: rules.unsignedAllowed(command) ? "ok" : "bad", command };
 }
 
 /** Whether an encoded command bears no MAC: its key id, in front of the MAC at its end, is 0. */
@@ -62,10 +60,14 @@ export type AppendJudgement =
   /** The first `accepted` entries may be stored. Fewer than given: a key is not known yet, they will be sent again. */
   { readonly verdict: "ok"; readonly accepted: number } | { readonly verdict: "bad"; readonly index: number };
 
-/** Judges the entries of one append, in order. */
-export function judgeAppend(entries: readonly Entry[], rules: VerificationRules): AppendJudgement {
+/** Judges the entries of one append, in order; those that are authentic are noted in `verified`. */
+export function judgeAppend(
+  entries: readonly Entry[],
+  rules: VerificationRules,
+  verified?: VerifiedEntries,
+): AppendJudgement {
   for (const [i, entry] of entries.entries()) {
-    const authenticity = judgeEntry(entry, rules);
+    const authenticity = judgeEntry(entry, rules, verified);
     if (authenticity === "bad") return { verdict: "bad", index: entry.index };
     if (authenticity === "unknown-key") return { verdict: "ok", accepted: i };
     if (authenticity === "sealed") break;
@@ -73,17 +75,23 @@ export function judgeAppend(entries: readonly Entry[], rules: VerificationRules)
   return { verdict: "ok", accepted: entries.length };
 }
 
-function judgeEntry(entry: Entry, rules: VerificationRules): Authenticity {
+function judgeEntry(entry: Entry, rules: VerificationRules, verified: VerifiedEntries | undefined): Authenticity {
   const bytes = entry.type === "EntryNormal" ? entry.data : membershipBody(entry);
   if (bytes === undefined) return "bad";
   const body = decodeEntryBody(bytes);
   if (body.kind === "empty") return "ok";
   if (body.kind === "malformed") return "bad";
   let worst: Authenticity = "ok";
-  for (const command of body.commands) {
-    const { authenticity } = judgeCommand(command, rules);
-    if (authenticity === "bad" || authenticity === "sealed") return authenticity;
+  const commands: Command[] = [];
+  for (const bytes of body.commands) {
+    const { authenticity, command } = judgeCommand(bytes, rules);
+    if (command === undefined || authenticity === "bad") return "bad";
+    if (authenticity === "sealed") return authenticity;
     if (authenticity === "unknown-key") worst = "unknown-key";
+    commands.push(command);
+  }
+  if (worst === "ok" && body.kind === "commands" && entry.type === "EntryNormal") {
+    verified?.note(entry, { logTimeMs: body.logTimeMs, commands });
   }
   return worst;
 }

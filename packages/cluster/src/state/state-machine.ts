@@ -202,7 +202,7 @@ export class StateMachine {
     }
     switch (entry.type) {
       case "EntryNormal":
-        this.#applyCommands(entry, gathered);
+        this.#applyCommands(entry, context, gathered);
         break;
       case "EntryConfChangeV2":
         this.#applyMembership(entry, context, gathered);
@@ -227,7 +227,15 @@ export class StateMachine {
     gathered.milestones.push(milestone);
   }
 
-  #applyCommands(entry: Entry, gathered: Gathered): void {
+  #applyCommands(entry: Entry, context: ApplyContext, gathered: Gathered): void {
+    const verified = context.takeVerified?.(entry);
+    if (verified !== undefined) {
+      this.#logTimeMs = Math.max(this.#logTimeMs, verified.logTimeMs);
+      for (const [position, command] of verified.commands.entries()) {
+        this.#judgeCommand(command, { entry, at: { index: entry.index, position } }, gathered);
+      }
+      return;
+    }
     const commands = this.#readBody(entry, entry.data, "commands");
     for (const [position, bytes] of commands.entries()) {
       this.#applyCommand(bytes, { entry, at: { index: entry.index, position } }, gathered);
@@ -268,7 +276,13 @@ export class StateMachine {
       if (command.unsupported) throw newerVersion(place.entry, command.malformed);
       return false;
     }
-    const { verdict, ran } = this.#decide(command, bytes, place, gathered);
+    if (command.keyId !== 0) this.#checkMac(command, bytes, place.entry);
+    return this.#judgeCommand(command, place, gathered);
+  }
+
+  /** `command` is authentic as far as this node can tell, or unsigned. Whether it took effect now, at this place. */
+  #judgeCommand(command: Command, place: Place, gathered: Gathered): boolean {
+    const { verdict, ran } = this.#decide(command, place, gathered);
     const { proposer, sequence } = command;
     if (verdict !== undefined) gathered.verdicts.push({ proposer, sequence, verdict, index: place.entry.index });
     return ran && verdict?.outcome === "applied";
@@ -276,7 +290,6 @@ export class StateMachine {
 
   #decide(
     command: Command,
-    bytes: Uint8Array,
     place: Place,
     gathered: Gathered,
   ): { readonly verdict: Verdict | undefined; readonly ran: boolean } {
@@ -285,7 +298,6 @@ export class StateMachine {
       const allowed = place.membership === undefined && this.unsignedAllowed(command);
       return { verdict: allowed ? this.#run(command, place, gathered) : rejected("it bears no MAC"), ran: allowed };
     }
-    this.#checkMac(command, bytes, place.entry);
     const alive = place.membership === undefined ? readRegistration(command) : undefined;
     if (alive !== undefined) return { verdict: this.#register(command.proposer, alive, place.at), ran: true };
     const admission = this.#proposers.admit(command);

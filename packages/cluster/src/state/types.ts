@@ -2,8 +2,8 @@
  * What the driver sees of the state machine: committed entries go in, the writes of one batch and all that others must hear
  * of it come out. Nothing here waits, and nothing here differs between two nodes that apply the same entries.
  */
-import type { ConfChangeV2, ConfState, Index } from "@strongroom/raft";
-import type { ProposerId, TableOp, Verdict } from "@strongroom/storage";
+import type { ConfChangeV2, ConfState, Entry, Index } from "@strongroom/raft";
+import type { Command, ProposerId, TableOp, Verdict } from "@strongroom/storage";
 
 /** The state as the last written batch left it. */
 export interface RowReader {
@@ -38,9 +38,18 @@ export interface Milestone {
   readonly proposersHash: Uint8Array;
 }
 
+/** An entry of commands whose every MAC was checked, by this process and over the same bytes. */
+export interface VerifiedEntry {
+  readonly logTimeMs: number;
+  /** By position; their keys and values are views into the entry's data. */
+  readonly commands: readonly Command[];
+}
+
 export interface ApplyContext {
   /** `RawNode.applyConfChange`: called once for each conf-change entry, at its place in the order. */
   applyConfChange(change: ConfChangeV2): ConfState;
+  /** What this process read from the entry and found authentic before it stored it; undefined if it did not. */
+  takeVerified?(entry: Entry): VerifiedEntry | undefined;
 }
 
 export interface ApplyResult {

@@ -34,13 +34,6 @@ describe("peer messages", () => {
     );
   });
 
-  it("own their bytes once decoded", () => {
-    const bytes = encoded(append(route.from, route.to, 4, 9));
-    const message = decodeMessage(new ByteReader(bytes), route);
-    bytes.fill(0);
-    expect(message).toEqual(append(route.from, route.to, 4, 9));
-  });
-
   it("are refused when cut short", () => {
     fc.assert(
       fc.property(messages, fc.nat(), (message, cut) => {

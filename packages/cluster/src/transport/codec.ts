@@ -122,7 +122,7 @@ export function encodeMessage(writer: ByteWriter, message: PeerMessage, route: R
 }
 
 /**
- * The next message of `reader`; `route` names who sent it. The bytes in it are copies, which the receiver owns. Throws
+ * The next message of `reader`; `route` names who sent it. The bytes in it are views into the reader's. Throws
  * `PeerCodecError` for anything that `encodeMessage` would not have written.
  */
 export function decodeMessage(reader: ByteReader, route: Route): PeerMessage {
@@ -242,9 +242,9 @@ function encodeSnapshot(writer: ByteWriter, { metadata, data }: Snapshot): void 
 function decodeFields(reader: ByteReader, type: WireType, route: Route): PeerMessage {
   switch (type) {
     case "propose":
-      return { type, batch: reader.u48(), commands: list(reader.u32(), 4, reader, () => copyOfBytes(reader)) };
+      return { type, batch: reader.u48(), commands: list(reader.u32(), 4, reader, () => reader.bytes()) };
     case "propose-membership":
-      return { type, batch: reader.u48(), change: copyOfBytes(reader) };
+      return { type, batch: reader.u48(), change: reader.bytes() };
     case "proposal-dropped":
       return { type, batch: reader.u48(), reason: reason(reader), proposals: proposals(reader) };
     case "node-status":
@@ -328,7 +328,7 @@ function decodeAppend(reader: ByteReader, envelope: Envelope): MsgApp {
     const term = reader.u48() as Term;
     const type = ENTRY_TYPES[reader.u8()];
     if (type === undefined) throw new PeerCodecError("an entry of an unknown type");
-    return { term, index: at as Index, type, data: copyOfBytes(reader) };
+    return { term, index: at as Index, type, data: reader.bytes() };
   });
   return { type: "MsgApp", ...envelope, logTerm, index: index as Index, commit, entries };
 }
@@ -339,7 +339,7 @@ function decodeSnapshot(reader: ByteReader, envelope: Envelope): MsgSnap {
   const autoLeave = flag(reader);
   const ids = () => list(reader.u16(), 8, reader, () => reader.u64() as NodeId);
   const confState = { autoLeave, voters: ids(), votersOutgoing: ids(), learners: ids(), learnersNext: ids() };
-  const snapshot = { metadata: { index, term, confState }, data: copyOfBytes(reader) };
+  const snapshot = { metadata: { index, term, confState }, data: reader.bytes() };
   return { type: "MsgSnap", ...envelope, snapshot };
 }
 
@@ -349,14 +349,9 @@ function nodeStatus(reader: ByteReader): NodeStatusMessage {
   const appliedIndex = reader.u48();
   const supportedVersion = reader.u32();
   const digestIndex = reader.u48();
-  const digest = copyOfBytes(reader);
+  const digest = reader.bytes();
   if (digest.length !== 0 && digest.length !== 32) throw new PeerCodecError("a digest of a wrong length");
   return { type: "node-status", clusterAddress, sealed, appliedIndex, supportedVersion, digestIndex, digest };
-}
-
-/** `slice` would not do: of a `Buffer` it is a view. */
-function copyOfBytes(reader: ByteReader): Uint8Array {
-  return new Uint8Array(reader.bytes());
 }
 
 function addressText(reader: ByteReader): string {

@@ -35,7 +35,8 @@ export class Inbox {
     }
     switch (frame.kind) {
       case "batch":
-        this.#deliverAll(frame.wallMs, frame.payload);
+        // One copy for all its messages: the frame's own bytes are the socket's.
+        this.#deliverAll(frame.wallMs, new Uint8Array(frame.payload));
         return;
       case "first-part":
         this.#begin(frame.payload);
@@ -63,6 +64,7 @@ export class Inbox {
     this.#greeted = true;
   }
 
+  /** The messages keep `bytes`. */
   #deliverAll(senderWallMs: number, bytes: Uint8Array): void {
     const reader = new ByteReader(bytes);
     const messages: PeerMessage[] = [];
