@@ -146,6 +146,26 @@ describe("operator seal and raft", () => {
     expect(await harness.run(["operator", "seal"])).toMatchObject({ code: 0, out: "Success! The node is sealed.\n" });
   });
 
+  it("seals every member, the node asked last, and names those that it could not", async () => {
+    const servers = [
+      { node_id: "node-0", api_address: harness.address },
+      { node_id: "node-1", api_address: "http://127.0.0.1:1" },
+    ];
+    harness.routes = {
+      "GET /v1/sys/storage/raft/configuration": [200, { data: { config: { servers } } }],
+      "PUT /v1/sys/seal": [204],
+    };
+    const { code, out, err } = await harness.run(["operator", "seal", "-cluster"]);
+    expect(out).toBe(`Sealed: the node asked (${harness.address})\n`);
+    expect(err).toContain("Not sealed: node-1 (http://127.0.0.1:1)");
+    expect(code).toBe(2);
+    harness.routes = {
+      ...harness.routes,
+      "GET /v1/sys/storage/raft/configuration": [200, { data: { config: { servers: [servers[0]] } } }],
+    };
+    expect((await harness.run(["operator", "seal", "-cluster"])).code).toBe(0);
+  });
+
   it("lists the peers", async () => {
     const servers = [
       { node_id: "node-0", address: "127.0.0.1:8201", leader: true, voter: true },
@@ -164,7 +184,7 @@ node-1   127.0.0.1:8211   follower   false
     const limits = ["-name=node-1", "-cidr=10.0.0.0/8", "-ttl=5m", "-open"];
     const { out } = await harness.run(["operator", "raft", "join-token", "-field=token", ...limits]);
     expect(out).toBe("srjoin.x");
-    expect(JSON.parse(last()?.body ?? "")).toEqual({ node_id: "node-1", cidr: "10.0.0.0/8", ttl: "5m", open: true });
+    expect(JSON.parse(last()?.body ?? "")).toEqual({ name: "node-1", cidr: "10.0.0.0/8", ttl: "5m", open: true });
   });
 });
 

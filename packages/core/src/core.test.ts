@@ -370,7 +370,15 @@ describe("the cluster's endpoints", () => {
       config: {
         index: 1,
         servers: [
-          { node_id: "node-1", address: "127.0.0.1:8201", leader: true, voter: true, protocol_version: "1", id: "1" },
+          {
+            node_id: "node-1",
+            address: "127.0.0.1:8201",
+            api_address: "https://127.0.0.1:8200",
+            leader: true,
+            voter: true,
+            protocol_version: "1",
+            id: "1",
+          },
         ],
       },
     });

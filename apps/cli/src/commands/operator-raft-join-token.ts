@@ -22,7 +22,7 @@ export const operatorRaftJoinToken: Command = defineCommand({
   async run(context, { flags }) {
     const request = {
       ...(flags.ttl === undefined ? {} : { ttl: flags.ttl }),
-      ...(flags.name === undefined ? {} : { node_id: flags.name }),
+      ...(flags.name === undefined ? {} : { name: flags.name }),
       ...(flags.cidr === undefined ? {} : { cidr: flags.cidr }),
       ...(flags.open ? { open: true } : {}),
     };

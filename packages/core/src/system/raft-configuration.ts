@@ -14,6 +14,7 @@ export function raftConfigurationPath({ dependencies }: SystemServices): SystemP
           const servers = status.members.map((member) => ({
             node_id: member.name === "" ? String(member.nodeId) : member.name,
             address: member.clusterAddress,
+            api_address: member.apiAddress,
             leader: member.leader,
             voter: member.voter,
             protocol_version: "1",
