@@ -12,7 +12,7 @@ import {
   type RequestContext,
 } from "@strongroom/logical";
 import { fromHex, present } from "@strongroom/runtime";
-import { EPOCH_KEY, type Invalidation, KEY_KIND, type Transaction } from "@strongroom/storage";
+import { EPOCH_KEY, type Invalidation, KEY_KIND, type Revision, type Transaction } from "@strongroom/storage";
 import {
   decodeMountTable,
   EMPTY_MOUNT_TABLE,
@@ -46,7 +46,7 @@ export class Mounts {
   readonly #barrier: Barrier;
   readonly #factories = new Map<string, BackendFactory>();
   readonly #aliases = new Map<string, { readonly type: string; readonly options: ReadonlyMap<string, string> }>();
-  readonly #cache = new StateCache<MountTable>(1);
+  readonly #cache = new StateCache<{ readonly table: MountTable; readonly epoch: Revision }>(1);
   /** By uuid: a mount lives on when the table changes around it. */
   #running = new Map<string, Mount>();
 
@@ -60,12 +60,13 @@ export class Mounts {
 
   /** The table of the transaction's state. A transaction that may write fails at its commit if the table has changed. */
   table(tx: Transaction, mode: "read" | "write"): MountTable {
-    if (mode === "write") tx.guardEpoch();
-    const cached = this.#cache.get(CACHE_KEY, tx.appliedIndex);
-    if (cached !== undefined) return cached;
-    const table = this.#activate(this.#load(tx));
-    this.#cache.fill(CACHE_KEY, tx.appliedIndex, table);
-    return table;
+    let cached = this.#cache.get(CACHE_KEY, tx.appliedIndex);
+    if (cached === undefined) {
+      cached = { table: this.#activate(this.#load(tx)), epoch: tx.epochRevision() };
+      this.#cache.fill(CACHE_KEY, tx.appliedIndex, cached);
+    }
+    if (mode === "write") tx.guardEpoch(cached.epoch);
+    return cached.table;
   }
 
   /** Replaces the table by what `change` makes of it, in one command with the epoch. */

@@ -4,14 +4,7 @@
  */
 import { accessorRowKey, type Barrier, tokenRowKey } from "@strongroom/barrier";
 import { type Entropy, SecretBytes, utf8 } from "@strongroom/runtime";
-import {
-  equalRevisions,
-  type Invalidation,
-  KEY_KIND,
-  mapKey,
-  type Revision,
-  type Transaction,
-} from "@strongroom/storage";
+import { type Invalidation, KEY_KIND, mapKey, type Revision, type Transaction } from "@strongroom/storage";
 import { randomBase62 } from "./base62.ts";
 import { PermissionDeniedError } from "./errors.ts";
 import { StateCache } from "./state-cache.ts";
@@ -44,10 +37,12 @@ export class TokenStore {
   lookup(tx: Transaction, rowKey: Uint8Array, mode: "read" | "write"): TokenEntry | undefined {
     const id = mapKey(rowKey);
     const cached = this.#cache.get(id, tx.appliedIndex);
-    if (cached !== undefined && mode === "read") return cached.entry;
+    if (cached !== undefined) {
+      if (mode === "write") tx.guard(rowKey, cached.revision);
+      return cached.entry;
+    }
     const row = mode === "read" ? tx.peek(rowKey) : tx.get(rowKey);
     if (row === undefined) return undefined;
-    if (cached !== undefined && equalRevisions(cached.revision, row.revision)) return cached.entry;
     const entry = decodeTokenEntry(this.#barrier.openValue(rowKey, TOKEN_PURPOSE, row));
     this.#cache.fill(id, tx.appliedIndex, { entry, revision: row.revision });
     return entry;

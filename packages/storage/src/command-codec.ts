@@ -3,7 +3,15 @@
  * bytes again, so a MAC over the bytes is a MAC over the fields. The key id and the MAC stand last, at a fixed distance
  * from the end, so that a command is encoded once, authenticated as a view and completed in place.
  */
-import { assert, ByteReader, ByteWriter, compareBytes, ShortInputError, unreachable } from "@strongroom/runtime";
+import {
+  assert,
+  ByteReader,
+  ByteWriter,
+  compareBytes,
+  ShortInputError,
+  slabBytes,
+  unreachable,
+} from "@strongroom/runtime";
 import type { Command, CommandDraft, Guard, Mutation } from "./command.ts";
 import { TooLargeError } from "./errors.ts";
 import { replicatedKeyProblem } from "./keys.ts";
@@ -34,13 +42,13 @@ const GUARD_KIND = { point: 1, absent: 2, raftTerm: 3, epoch: 4 } as const;
 const MUTATION_KIND = { put: 1, delete: 2 } as const;
 
 /**
- * The command's bytes, in a buffer of their own; mutations are put in the order of their keys. Throws `TooLargeError`
+ * The command's bytes, in a slab, so they are copied to be posted to a thread; mutations are put in the order of their keys. Throws `TooLargeError`
  * beyond `LIMITS`; a private key, a key mutated twice or a number out of range is a bug.
  */
 export function encodeCommand(command: Command): Uint8Array {
   const { proposer, keyId, mac } = command;
   const mutations = inKeyOrder(command.mutations);
-  const writer = new ByteWriter(commandBytes(command));
+  const writer = new ByteWriter(slabBytes(commandBytes(command)));
   assert(Number.isSafeInteger(proposer.node) && proposer.node >= 0, "a proposer's node is a node id");
   assert(keyId === 0 ? mac.length === 0 : mac.length === MAC_BYTES, "a key id and a MAC of 32 bytes go together");
   writer.u8(COMMAND_VERSION).u64(proposer.node);

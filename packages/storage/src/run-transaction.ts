@@ -113,7 +113,8 @@ async function runOnce<T>(
     };
   } finally {
     try {
-      await transaction.end();
+      const closing = transaction.end();
+      if (closing !== undefined) await closing;
     } finally {
       snapshot.release();
     }

@@ -99,6 +99,29 @@ describe("Transaction", () => {
     ]);
   });
 
+  it("guards a row at a revision that is known without a read, unless it has read or written it", () => {
+    const transaction = begin(1, 2, 3);
+    const known = { index: 1, position: 0 };
+    transaction.get(key(2));
+    transaction.put(key(3), 1, value(9));
+    for (const name of [1, 2, 3]) transaction.guard(key(name), known);
+    transaction.guardEpoch(known);
+    expect(transaction.draft().guards).toEqual([
+      { kind: "epoch", revision: known },
+      { kind: "point", key: key(1), revision: known },
+      { kind: "point", key: key(2), revision: known },
+    ]);
+    expect(() => transaction.guard(Uint8Array.of(0x00, 1), known)).toThrow("private");
+  });
+
+  it("reads a row once: whoever asks again gets the same one", () => {
+    const transaction = begin(1);
+    const row = transaction.peek(key(1));
+    expect(row).toBeDefined();
+    expect(transaction.get(key(1))).toBe(row);
+    expect(transaction.peek(key(1))).toBe(row);
+  });
+
   it("keeps no hold of the keys that it was given", () => {
     const transaction = begin();
     const reused = key(1);

@@ -6,13 +6,13 @@
  * Not guarded are `peek` and `iterate`: what they show may be old when the command applies. Who acts on a range fences
  * it first (a row that every writer below the prefix guards) or reads again with `get` what it found.
  */
-import { assert } from "@strongroom/runtime";
+import { assert, slabCopy } from "@strongroom/runtime";
 import type { CommandDraft, Guard, Mutation } from "./command.ts";
 import { commandBytes } from "./command-codec.ts";
 import { TooLargeError } from "./errors.ts";
 import { EPOCH_KEY, type KeyRange, mapKey, replicatedKeyProblem } from "./keys.ts";
 import { LIMITS } from "./limits.ts";
-import { ABSENT_REVISION } from "./revision.ts";
+import { ABSENT_REVISION, type Revision } from "./revision.ts";
 import type { Row } from "./row.ts";
 import type { KeyedRow, RowIterator, SnapshotReader } from "./store.ts";
 
@@ -20,6 +20,8 @@ export class Transaction {
   readonly #snapshot: SnapshotReader;
   /** By `mapKey`, whose order is the keys' own. */
   readonly #guards = new Map<string, Guard>();
+  /** What was read, so that a row is decoded once, and is the same object to all who ask. */
+  readonly #rows = new Map<string, Row | undefined>();
   readonly #writes = new Map<string, Mutation>();
   readonly #iterators = new Set<RowIterator>();
   #epoch: Guard | undefined;
@@ -47,9 +49,9 @@ export class Transaction {
     const id = mapKey(key);
     const written = this.#writes.get(id);
     if (written !== undefined) return rowOf(written);
-    const row = this.#snapshot.get(key);
+    const row = this.#read(id, key);
     if (!this.#guards.has(id)) {
-      const own = nameable(key);
+      const own = this.#ownKey(id, key);
       this.#guards.set(
         id,
         row === undefined ? { kind: "absent", key: own } : { kind: "point", key: own, revision: row.revision },
@@ -61,8 +63,17 @@ export class Transaction {
   /** As `get`, without a guard. */
   peek(key: Uint8Array): Row | undefined {
     this.#assertRunning();
-    const written = this.#writes.get(mapKey(key));
-    return written === undefined ? this.#snapshot.get(key) : rowOf(written);
+    const id = mapKey(key);
+    const written = this.#writes.get(id);
+    return written === undefined ? this.#read(id, key) : rowOf(written);
+  }
+
+  /** Guards the row as `get` would, which the caller knows to have this revision in the snapshot. */
+  guard(key: Uint8Array, revision: Revision): void {
+    this.#assertRunning();
+    const id = mapKey(key);
+    if (this.#guards.has(id) || this.#writes.has(id)) return;
+    this.#guards.set(id, { kind: "point", key: this.#ownKey(id, key), revision });
   }
 
   /** Keeps `value`, which the caller hands over. Throws `TooLargeError`. */
@@ -71,7 +82,8 @@ export class Transaction {
     if (value.length > LIMITS.rowBytes) {
       throw new TooLargeError(`a row may hold ${LIMITS.rowBytes} bytes, this one has ${value.length}`);
     }
-    this.#writes.set(mapKey(key), { kind: "put", key: nameable(key), term, value });
+    const id = mapKey(key);
+    this.#writes.set(id, { kind: "put", key: this.#ownKey(id, key), term, value });
   }
 
   /** Deletes the row, there or not. */
@@ -80,13 +92,21 @@ export class Transaction {
     const id = mapKey(key);
     // The guard already says that there is nothing to delete.
     if (this.#guards.get(id)?.kind === "absent") this.#writes.delete(id);
-    else this.#writes.set(id, { kind: "delete", key: nameable(key) });
+    else this.#writes.set(id, { kind: "delete", key: this.#ownKey(id, key) });
   }
 
-  /** The command fails if mounts, policies or the keyring have changed since the snapshot. */
-  guardEpoch(): void {
+  /**
+   * The command fails if mounts, policies or the keyring have changed since the snapshot. `revision`: of the epoch row, if
+   * the caller knows what the snapshot has.
+   */
+  guardEpoch(revision?: Revision): void {
     this.#assertRunning();
-    this.#epoch ??= { kind: "epoch", revision: this.#snapshot.get(EPOCH_KEY)?.revision ?? ABSENT_REVISION };
+    this.#epoch ??= { kind: "epoch", revision: revision ?? this.epochRevision() };
+  }
+
+  /** Of the snapshot's epoch row, unguarded. */
+  epochRevision(): Revision {
+    return this.#snapshot.get(EPOCH_KEY)?.revision ?? ABSENT_REVISION;
   }
 
   /** The command fails unless it is proposed in Raft's `term`. */
@@ -116,10 +136,29 @@ export class Transaction {
     return draft;
   }
 
-  /** Closes what iterators are still open; the transaction is not used afterwards. Idempotent. */
-  async end(): Promise<void> {
+  /** Closes what iterators are still open, if any; the transaction is not used afterwards. Idempotent. */
+  end(): Promise<void> | undefined {
     this.#ended = true;
+    return this.#iterators.size === 0 ? undefined : this.#closeIterators();
+  }
+
+  async #closeIterators(): Promise<void> {
     for (const iterator of this.#iterators) await iterator.close();
+  }
+
+  #read(id: string, key: Uint8Array): Row | undefined {
+    let row = this.#rows.get(id);
+    if (row === undefined && !this.#rows.has(id)) {
+      row = this.#snapshot.get(key);
+      this.#rows.set(id, row);
+    }
+    return row;
+  }
+
+  /** A copy of `key`, one for all that is said of a row. */
+  #ownKey(id: string, key: Uint8Array): Uint8Array {
+    const guard = this.#guards.get(id);
+    return guard?.kind === "point" || guard?.kind === "absent" ? guard.key : nameable(key);
   }
 
   #assertRunning(): void {
@@ -131,7 +170,7 @@ export class Transaction {
 function nameable(key: Uint8Array): Uint8Array {
   const problem = replicatedKeyProblem(key);
   assert(problem === undefined, problem ?? "");
-  return key.slice();
+  return slabCopy(key);
 }
 
 function rowOf(written: Mutation): Row | undefined {
@@ -140,7 +179,9 @@ function rowOf(written: Mutation): Row | undefined {
 }
 
 function inKeyOrder<T>(byKey: ReadonlyMap<string, T>): T[] {
-  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+  const ordered: T[] = [];
+  for (const id of [...byKey.keys()].sort()) ordered.push(byKey.get(id) as T);
+  return ordered;
 }
 
 /** The snapshot's rows with a transaction's writes laid over them. */

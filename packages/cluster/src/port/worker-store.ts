@@ -175,7 +175,7 @@ export class WorkerStore implements ReplicatedStore {
     await this.#registered(options);
     const send = (sequence: number, command: Uint8Array) => {
       const timeoutMs = Math.max(0, options.deadlineMs - this.clock.monotonicMs());
-      const proposed = { ...change, context: command };
+      const proposed = { ...change, context: command.slice() };
       this.#parts.port.post({ type: "propose-membership", sequence, timeoutMs, change: proposed });
     };
     return this.#commit(draft, options, send, true);
