@@ -17,9 +17,14 @@ export function bindingPrefix(purpose: Purpose, barrierId: Uint8Array, term: num
   return writer.finish();
 }
 
+/** Room for what is usual: associated data is made for one call, and a buffer for each would cost more than to fill it. */
+const scratch = new Uint8Array(1024);
+
+/** Good until the next call. */
 export function bind(prefix: Uint8Array, first: Uint8Array, second?: Uint8Array): Uint8Array {
   const secondBytes = second === undefined ? 0 : 4 + second.length;
-  const bytes = new Uint8Array(prefix.length + 4 + first.length + secondBytes);
+  const length = prefix.length + 4 + first.length + secondBytes;
+  const bytes = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length);
   bytes.set(prefix);
   writeField(bytes, prefix.length, first);
   if (second !== undefined) writeField(bytes, prefix.length + 4 + first.length, second);

@@ -3,13 +3,13 @@
  * buffered, and nothing here touches storage by itself.
  */
 import { present } from "@strongroom/runtime";
-import type { KeyedRow, RowIterator, Transaction } from "@strongroom/storage";
+import type { KeyedRow, Row, RowIterator, Transaction } from "@strongroom/storage";
 import { prefixRange } from "@strongroom/storage";
 import { IntegrityError, ListTooLargeError } from "./errors.ts";
 import { beforeList, beforeWrite } from "./fences.ts";
 import { openHiddenName, openHiddenValue, sealHiddenRow } from "./hidden-row.ts";
 import { isDirectoryHash, type NameHasher, type Scope, SEGMENT_BYTES } from "./names.ts";
-import { comparePaths, directorySegments, leafSegments } from "./path.ts";
+import { comparePaths, directorySegments } from "./path.ts";
 import type { Sealer } from "./sealer.ts";
 
 const LEAVES_PER_READ = 128;
@@ -36,17 +36,24 @@ export interface ViewParts {
 /** All methods throw `InvalidPathError`, `SealedError` and, on what does not open, `IntegrityError`. */
 export class BarrierView {
   readonly #parts: ViewParts;
+  /** What was opened last by path: a request often reads a row to decide and again to act. */
+  readonly #opened = new Map<string, { readonly row: Row; readonly value: Uint8Array }>();
 
   constructor(parts: ViewParts) {
     this.#parts = parts;
   }
 
-  /** The value in a buffer of its own; `undefined` when there is none. Guards the row, or its absence. */
+  /** The value, not to be changed; `undefined` when there is none. Guards the row, or its absence. */
   get(path: string): Uint8Array | undefined {
     const { tx, sealer } = this.#parts;
     const storageKey = this.storageKey(path);
     const row = tx.get(storageKey);
-    return row === undefined ? undefined : openHiddenValue(sealer, storageKey, path, row);
+    if (row === undefined) return undefined;
+    const opened = this.#opened.get(path);
+    if (opened?.row === row) return opened.value;
+    const value = openHiddenValue(sealer, storageKey, path, row);
+    this.#opened.set(path, { row, value });
+    return value;
   }
 
   /** Opens nothing. Guards as `get` does. */
@@ -95,7 +102,9 @@ export class BarrierView {
 
   /** Where the row of `path` lies: for guards, fences and invalidations. */
   storageKey(path: string): Uint8Array {
-    return this.#parts.names.leafKey(this.#parts.scope, leafSegments(path));
+    // Of a name that is remembered no key is used.
+    this.#parts.sealer.assertOpen();
+    return this.#parts.names.leafKey(this.#parts.scope, path);
   }
 
   /** Leaves come first and are read side by side; of each sub-directory one row is read and the rest skipped. */

@@ -3,7 +3,7 @@
  * value. The path is associated data of the value as well: a read that knows the path opens the value alone, and a
  * row under a wrong name does not open. A LIST opens the boxes alone.
  */
-import { fromUtf8, utf8 } from "@strongroom/runtime";
+import { fromUtf8, slabBytes } from "@strongroom/runtime";
 import type { Row } from "@strongroom/storage";
 import { SEALED_OVERHEAD } from "./aead.ts";
 import { IntegrityError, UnknownFormatError } from "./errors.ts";
@@ -18,10 +18,10 @@ export function sealHiddenRow(
   row: { term: number; storageKey: Uint8Array; path: string; value: Uint8Array; previous: Row | undefined },
 ): Uint8Array {
   const { term, storageKey, value, previous } = row;
-  const path = utf8(row.path);
+  const path = Buffer.from(row.path);
   const kept = previous !== undefined && previous.term === term ? split(previous).box : undefined;
   const boxBytes = kept?.length ?? path.length + SEALED_OVERHEAD;
-  const bytes = new Uint8Array(HEADER_BYTES + boxBytes + value.length + SEALED_OVERHEAD);
+  const bytes = slabBytes(HEADER_BYTES + boxBytes + value.length + SEALED_OVERHEAD);
   bytes[0] = FORMAT;
   bytes[1] = boxBytes >>> 8;
   bytes[2] = boxBytes;
@@ -33,7 +33,7 @@ export function sealHiddenRow(
 
 /** The value. Throws `IntegrityError` unless the row is the one that was put at this key under this path. */
 export function openHiddenValue(sealer: Sealer, storageKey: Uint8Array, path: string, row: Row): Uint8Array {
-  return sealer.open(row.term, { purpose: "value", storageKey, path: utf8(path) }, split(row).value);
+  return sealer.open(row.term, { purpose: "value", storageKey, path: Buffer.from(path) }, split(row).value);
 }
 
 /** The path that the row was put under. Throws `IntegrityError`. */

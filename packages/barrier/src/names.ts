@@ -8,7 +8,7 @@
  */
 import { assert, concatBytes } from "@strongroom/runtime";
 import { KEY_KIND, makeKey } from "@strongroom/storage";
-import { MAX_PATH_BYTES } from "./path.ts";
+import { leafSegments, MAX_PATH_BYTES } from "./path.ts";
 
 export const NAMESPACE_ID_BYTES = 4;
 export const MOUNT_ID_BYTES = 16;
@@ -17,8 +17,8 @@ export const SEGMENT_BYTES = 16;
 /** Bytes before the first segment. */
 export const SCOPE_BYTES: number = 1 + NAMESPACE_ID_BYTES + MOUNT_ID_BYTES;
 
-/** Directories' hashes kept a thread. */
-const CACHED_DIRECTORIES = 4096;
+/** Hashes kept a thread; at the next one all are forgotten, which costs less than to keep order among them. */
+const CACHED_NAMES = 8192;
 
 const encoder = new TextEncoder();
 
@@ -40,14 +40,19 @@ interface Directory {
   readonly chain: Uint8Array;
 }
 
-/**
- * Hashes names, and remembers the directories' hashes until `clear`. Not shared between threads. Segments are those of
- * `path.ts`: none is empty, none has a slash.
- */
+/** What is remembered of one scope, by path. */
+interface ScopeNames {
+  readonly root: Directory;
+  readonly directories: Map<string, Directory>;
+  readonly leaves: Map<string, Uint8Array>;
+}
+
+/** Hashes names, and remembers hashes until `clear`. Not shared between threads. Paths are those of `path.ts`. */
 export class NameHasher {
   readonly #mac: NameMac;
-  readonly #directories = new Map<string, Directory>();
-  readonly #scopes = new WeakMap<Scope, string>();
+  #scopes = new WeakMap<Scope, ScopeNames>();
+  #last: { readonly scope: Scope; readonly names: ScopeNames } | undefined;
+  #cached = 0;
   /** Tag, chain, segment: what is hashed. */
   readonly #message: Uint8Array = new Uint8Array(1 + SEGMENT_BYTES + MAX_PATH_BYTES);
   readonly #segment: Uint8Array = this.#message.subarray(1 + SEGMENT_BYTES);
@@ -57,27 +62,47 @@ export class NameHasher {
   }
 
   clear(): void {
-    this.#directories.clear();
+    this.#scopes = new WeakMap();
+    this.#last = undefined;
+    this.#cached = 0;
   }
 
-  /** The storage key of a leaf. */
-  leafKey(scope: Scope, segments: readonly string[]): Uint8Array {
-    return this.#childKey(scope, segments, TAG.leaf);
+  /** The storage key of a leaf; not to be changed. Throws `InvalidPathError`. */
+  leafKey(scope: Scope, path: string): Uint8Array {
+    const names = this.#names(scope);
+    const cached = names.leaves.get(path);
+    if (cached !== undefined) return cached;
+    leafSegments(path);
+    const key = this.#childKey(names, path, TAG.leaf);
+    this.#countOne();
+    names.leaves.set(path, key);
+    return key;
   }
 
   /** The bytes with which all keys in the directory begin: for the root of the mount, those of its scope. */
   directoryKey(scope: Scope, segments: readonly string[]): Uint8Array {
-    return this.#directory(scope, segments).key;
+    return this.#directory(this.#names(scope), segments.join("/")).key;
   }
 
-  #directory(scope: Scope, segments: readonly string[]): Directory {
-    const cacheKey = `${this.#scopeText(scope)}${segments.join("/")}`;
-    const cached = this.#directories.get(cacheKey);
+  #names(scope: Scope): ScopeNames {
+    if (this.#last?.scope === scope) return this.#last.names;
+    let names = this.#scopes.get(scope);
+    if (names === undefined) {
+      names = { root: this.#root(scope), directories: new Map(), leaves: new Map() };
+      this.#scopes.set(scope, names);
+    }
+    this.#last = { scope, names };
+    return names;
+  }
+
+  #directory(names: ScopeNames, path: string): Directory {
+    if (path === "") return names.root;
+    const cached = names.directories.get(path);
     if (cached !== undefined) return cached;
-    const directory = segments.length === 0 ? this.#root(scope) : this.#subdirectory(scope, segments);
-    const oldest = this.#directories.keys().next();
-    if (this.#directories.size >= CACHED_DIRECTORIES && oldest.done !== true) this.#directories.delete(oldest.value);
-    this.#directories.set(cacheKey, directory);
+    const key = this.#childKey(names, path, TAG.directory);
+    const directory = { key, chain: key.subarray(key.length - SEGMENT_BYTES) };
+    this.#countOne();
+    names.directories.set(path, directory);
     return directory;
   }
 
@@ -86,16 +111,12 @@ export class NameHasher {
     return { key: scopeKey(scope), chain: chain.slice(0, SEGMENT_BYTES) };
   }
 
-  #subdirectory(scope: Scope, segments: readonly string[]): Directory {
-    const key = this.#childKey(scope, segments, TAG.directory);
-    return { key, chain: key.subarray(key.length - SEGMENT_BYTES) };
-  }
-
   /** The parent's key, then the last segment's hash. */
-  #childKey(scope: Scope, segments: readonly string[], tag: number): Uint8Array {
-    const name = segments.at(-1);
-    assert(name !== undefined, "all but the root of a mount has a name");
-    const parent = this.#directory(scope, segments.slice(0, -1));
+  #childKey(names: ScopeNames, path: string, tag: number): Uint8Array {
+    const slash = path.lastIndexOf("/");
+    const name = path.slice(slash + 1);
+    assert(name !== "", "all but the root of a mount has a name");
+    const parent = this.#directory(names, slash < 0 ? "" : path.slice(0, slash));
     const message = this.#message;
     message[0] = tag;
     message.set(parent.chain, 1);
@@ -110,14 +131,10 @@ export class NameHasher {
     return key;
   }
 
-  /** Made once for each object that names a scope. */
-  #scopeText(scope: Scope): string {
-    let text = this.#scopes.get(scope);
-    if (text === undefined) {
-      text = latin1(scope.namespaceId) + latin1(scope.mountId);
-      this.#scopes.set(scope, text);
-    }
-    return text;
+  /** Before a name is added. */
+  #countOne(): void {
+    if (this.#cached >= CACHED_NAMES) this.clear();
+    this.#cached++;
   }
 }
 
@@ -131,8 +148,4 @@ export function scopeKey({ namespaceId, mountId }: Scope): Uint8Array {
   assert(namespaceId.length === NAMESPACE_ID_BYTES, "a namespace id has 4 bytes");
   assert(mountId.length === MOUNT_ID_BYTES, "a mount's uuid has 16 bytes");
   return makeKey(KEY_KIND.barrier, namespaceId, mountId);
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }

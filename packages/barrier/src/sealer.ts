@@ -64,6 +64,11 @@ export class Sealer {
     return plaintext;
   }
 
+  /** Throws `SealedError` while the keys are not open. */
+  assertOpen(): void {
+    this.#keys.assertUnchanged(this.#keys.state());
+  }
+
   /** HMAC-SHA-256 under the name key. */
   nameMac(message: Uint8Array): Uint8Array {
     return this.#mac(this.#keys.nameKeyView(), message);
