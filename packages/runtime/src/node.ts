@@ -1,5 +1,5 @@
 /** The outside world as Node gives it. Nothing else in the project reads a clock, waits or draws random numbers by itself. */
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import type { Clock } from "./clock.ts";
 import type { Entropy } from "./entropy.ts";
 import type { Random } from "./random.ts";
@@ -30,18 +30,18 @@ export const nodeRandom: Random = {
 };
 
 const POOL_BYTES = 8192;
-let pool = new Uint8Array(0);
-let poolOffset = 0;
+const pool = new Uint8Array(POOL_BYTES);
+let poolOffset = POOL_BYTES;
 
 export const nodeEntropy: Entropy = {
   bytes(length) {
-    if (length > POOL_BYTES / 4) return Uint8Array.from(randomBytes(length));
+    if (length > POOL_BYTES / 4) return randomFillSync(new Uint8Array(length));
     if (poolOffset + length > pool.length) {
-      pool = randomBytes(POOL_BYTES);
+      randomFillSync(pool);
       poolOffset = 0;
     }
     // What was handed out is wiped from the pool, so that a nonce or key stands in memory once.
-    const bytes = Uint8Array.from(pool.subarray(poolOffset, poolOffset + length));
+    const bytes = pool.slice(poolOffset, poolOffset + length);
     pool.fill(0, poolOffset, poolOffset + length);
     poolOffset += length;
     return bytes;
