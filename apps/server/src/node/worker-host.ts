@@ -19,12 +19,13 @@ import {
   WorkerStore,
 } from "@strongroom/cluster";
 import { Core, RequestIdSweeper } from "@strongroom/core";
-import type { Clock, Entropy, Logger, MetricsRegistry, Timers } from "@strongroom/runtime";
+import { asError, type Clock, type Entropy, type Logger, type MetricsRegistry, type Timers } from "@strongroom/runtime";
 import { kvFactory } from "@strongroom/secrets";
 import { LevelTable } from "@strongroom/storage";
 import { BUILD_DATE, VERSION } from "../version.ts";
 import { NodeClusterView } from "../wiring/cluster-view.ts";
 import { joinAuthority } from "../wiring/join-authority.ts";
+import { JoinOpening } from "../wiring/join-opening.ts";
 import { NodeDirectory } from "../wiring/node-directory.ts";
 import { NodeSealGate } from "../wiring/seal-gate.ts";
 import { SealHost } from "../wiring/seal-host.ts";
@@ -180,11 +181,26 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     logger,
   });
   await host.announceIfOpen();
-  const admission = new JoinService(joinAuthority({ store, barrier, manager, nodes, clock, entropy }), {
+  const authority = joinAuthority({ store, barrier, manager, nodes, clock, entropy });
+  const admission = new JoinService(authority, { entropy, logger });
+  cluster.serve(JOIN_METHOD, (payload, caller) => admission.handle(payload, caller));
+  const opening = new JoinOpening({
+    store,
+    cluster,
+    barrier,
+    identity,
+    nodes,
+    authority,
+    open: (rootKey) => host.open(rootKey),
+    clock,
+    timers,
     entropy,
     logger,
   });
-  cluster.serve(JOIN_METHOD, (payload, caller) => admission.handle(payload, caller));
+  const { joinToken } = parts.settings;
+  if (joinToken !== undefined && barrier.sealed) {
+    opening.ask(joinToken).catch((error: unknown) => logger.warn("this node stays sealed", { error: asError(error) }));
+  }
   const autopilot = new Autopilot(DEFAULT_AUTOPILOT, { client: cluster, manager, clock, timers, logger });
   autopilot.start();
   const sweeper = new RequestIdSweeper({ store, barrier, timers, logger });
@@ -195,6 +211,7 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
   });
   return async () => {
     stopMountSweeps();
+    opening.stop();
     autopilot.stop();
     host.close();
     await sweeper.close();

@@ -150,7 +150,7 @@ export class SealHost {
       members: () => nodes.nodes,
       sealRecord: () => readValue(store, SEAL_RECORD_KEY),
       isOpen: () => !barrier.sealed,
-      onOpened: (rootKey) => this.#open(rootKey),
+      onOpened: (rootKey) => this.open(rootKey),
       sign: (message) => identity.sign(message),
       keyWrap: createKeyWrap({ entropy }),
       clock,
@@ -160,7 +160,8 @@ export class SealHost {
     };
   }
 
-  async #open(rootKey: Uint8Array): Promise<void> {
+  /** Opens this node's barrier for all its threads. `rootKey` stays the caller's to wipe. */
+  async open(rootKey: Uint8Array): Promise<void> {
     const { barrier } = this.#parts;
     const { sealRecord, keyringRecord, clusterRecord } = await this.#records();
     const { barrierId } = decodeSealRecord(sealRecord);
