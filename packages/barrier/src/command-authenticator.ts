@@ -3,12 +3,11 @@
  * outlives sealing: key bytes are read from the shared memory at each call and kept nowhere, so after `wipe()` this
  * answers "sealed" and nothing else.
  */
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { present } from "@strongroom/runtime";
+import { hmacSha256, MAC_BYTES } from "./hmac.ts";
 import { ID_BYTES } from "./keyring.ts";
 import type { SharedKeys } from "./shared-keys.ts";
-
-export const MAC_BYTES = 32;
 
 export type MacVerdict = "ok" | "unknown-key" | "bad" | "sealed";
 
@@ -61,6 +60,6 @@ export class SharedCommandAuthenticator {
     prefix[3] = keyId >>> 8;
     prefix[4] = keyId;
     prefix.set(purpose === "snapshot" ? this.#keys.barrierIdView() : this.#keys.clusterIdView(), 5);
-    return createHmac("sha256", key).update(prefix).update(message).digest();
+    return hmacSha256(key, prefix, message);
   }
 }

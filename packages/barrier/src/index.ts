@@ -8,7 +8,7 @@ export type { BarrierView, ListOptions } from "./barrier-view.ts";
 export type { ClusterRecord } from "./cluster-record.ts";
 export { decodeClusterRecord, encodeClusterRecord } from "./cluster-record.ts";
 export type { MacPurpose, MacVerdict, SignedMac } from "./command-authenticator.ts";
-export { MAC_BYTES, SharedCommandAuthenticator } from "./command-authenticator.ts";
+export { SharedCommandAuthenticator } from "./command-authenticator.ts";
 export {
   IntegrityError,
   InvalidPathError,
@@ -17,6 +17,7 @@ export {
   SealedError,
   UnknownFormatError,
 } from "./errors.ts";
+export { MAC_BYTES } from "./hmac.ts";
 export type { KeyWrap, WrappedKey } from "./key-wrap.ts";
 export { createKeyWrap, KEY_CHECK_BYTES } from "./key-wrap.ts";
 export type { ClusterCa } from "./keyring.ts";

@@ -2,11 +2,11 @@
  * Seals and opens bytes with the shared data keys. New bytes are sealed under the active term; any term opens. The keys
  * are read from the shared memory at each use and kept nowhere else.
  */
-import { createHmac } from "node:crypto";
 import { type Entropy, present } from "@strongroom/runtime";
 import { NONCE_BYTES, open, SEALED_OVERHEAD, sealInto } from "./aead.ts";
 import { bind, bindingPrefix } from "./associated-data.ts";
 import { IntegrityError } from "./errors.ts";
+import { hmacSha256 } from "./hmac.ts";
 import type { SharedKeys } from "./shared-keys.ts";
 
 /** What a sealed piece is bound to besides barrier and term. */
@@ -82,7 +82,7 @@ export class Sealer {
   #mac(key: Uint8Array, message: Uint8Array): Uint8Array {
     const state = this.#keys.state();
     this.#keys.assertUnchanged(state);
-    const mac = createHmac("sha256", key).update(message).digest();
+    const mac = hmacSha256(key, message);
     this.#keys.assertUnchanged(state);
     return mac;
   }
