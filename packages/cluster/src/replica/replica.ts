@@ -18,7 +18,7 @@ import {
   RawNode,
   type ReadState,
 } from "@strongroom/raft";
-import { assert, type LogFields } from "@strongroom/runtime";
+import { assert, type LogFields, present } from "@strongroom/runtime";
 import { KEY_KIND } from "@strongroom/storage";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
@@ -275,6 +275,7 @@ export class Replica {
     this.#ticks++;
     const { timings } = this.#options;
     this.#raft.tick();
+    this.#outbox.tick();
     this.#proposals.tick(this.#now.monotonicMs);
     this.#reads.retryOld(this.#now.monotonicMs);
     this.#agreement.tick(this.#seen.state === "StateLeader");
@@ -299,17 +300,16 @@ export class Replica {
     const alive = [...this.#proposals.tracker.incarnations(), incarnation];
     this.#workers.add(worker, incarnation);
     this.#proposals.tracker.addWorker(worker, incarnation);
-    const { id } = this.#options;
-    const { index } = this.#storage.written;
-    const { generation } = this.#storage;
-    this.#workers.post(worker, { type: "attached", nodeId: id, incarnation, alive, generation, index });
+    const { generation, written } = this.#storage;
+    const start = { nodeId: this.#options.id, generation, index: written.index };
+    this.#workers.post(worker, { type: "attached", incarnation, alive, ...start });
     this.#workers.post(worker, this.#leaderMessage());
-    this.#workers.post(worker, { type: "applied", index, logTimeMs: this.#clock.nowMs(this.#now), keys: NO_BYTES });
+    const logTimeMs = this.#clock.nowMs(this.#now);
+    this.#workers.post(worker, { type: "applied", index: written.index, logTimeMs, keys: NO_BYTES });
   }
 
   #fromWorker(worker: number, message: WorkerToReplica): void {
-    const incarnation = this.#workers.incarnationOf(worker);
-    assert(incarnation !== undefined, "the worker is attached");
+    const incarnation = present(this.#workers.incarnationOf(worker), "the worker is attached");
     switch (message.type) {
       case "propose":
       case "propose-membership":
