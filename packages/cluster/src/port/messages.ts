@@ -57,6 +57,14 @@ export type ReplicaToWorker =
   | { readonly type: "applied"; readonly index: number; readonly logTimeMs: number; readonly keys: Packed }
   /** The state is another one: empty every cache, open the table of this name, then go on. */
   | { readonly type: "generation"; readonly generation: string; readonly index: number; readonly logTimeMs: number }
+  /** The usual verdict, as plain numbers, which are copied between threads for little: applied at (index, position). */
+  | {
+      readonly type: "committed";
+      readonly sequences: readonly number[];
+      readonly indices: readonly number[];
+      readonly positions: readonly number[];
+    }
+  /** All other verdicts. */
   | { readonly type: "verdicts"; readonly sequences: readonly number[]; readonly verdicts: readonly Verdict[] }
   /** Final: it never was and never will be committed. */
   | { readonly type: "not-committed"; readonly sequences: readonly number[]; readonly reason: NotCommittedReason }

@@ -359,6 +359,12 @@ export class WorkerStore implements ReplicatedStore {
       case "generation":
         this.#exchange(message.generation, message.index, message.logTimeMs);
         return;
+      case "committed":
+        for (const [i, sequence] of message.sequences.entries()) {
+          const revision = { index: message.indices[i] ?? 0, position: message.positions[i] ?? 0 };
+          this.#verdict(sequence, { outcome: "applied", revision });
+        }
+        return;
       case "verdicts":
         for (const [i, sequence] of message.sequences.entries()) {
           const verdict = message.verdicts[i];

@@ -255,13 +255,13 @@ describe("applying", () => {
       one
         .of("post")
         .flatMap(({ messages }) => messages)
-        .filter(({ type }) => type === "verdicts" || type === "applied")
+        .filter(({ type }) => type === "committed" || type === "applied")
         .map((message) => [message.type, message.type === "applied" ? message.index : 0]);
     expect(told()).toEqual([["applied", 1]]);
     one.release("write");
     expect(told().slice(1)).toEqual([
       ["applied", 3],
-      ["verdicts", 0],
+      ["committed", 0],
     ]);
   });
 

@@ -12,7 +12,7 @@ import {
   type RawNode,
 } from "@strongroom/raft";
 import { assert, type LogFields } from "@strongroom/runtime";
-import { encodeEntryBody, LIMITS, type Verdict } from "@strongroom/storage";
+import { encodeEntryBody, LIMITS } from "@strongroom/storage";
 import type { WorkerToReplica } from "../port/messages.ts";
 import type { AppliedVerdict } from "../state/types.ts";
 import type { DropReason, PeerMessage, ProposalId } from "../transport/message.ts";
@@ -20,6 +20,7 @@ import { type Intake, LeaderIntake, packCommands } from "./leader-intake.ts";
 import { type Instant, isSkewed, type LogClock } from "./log-clock.ts";
 import { type Ended, ProposalTracker, type Sending } from "./proposal-tracker.ts";
 import type { ReplicaStateMachine } from "./state-machine.ts";
+import { VerdictMessages } from "./verdict-messages.ts";
 import { isUnsigned, judgeCommand, type VerificationRules } from "./verification.ts";
 import type { WorkerBook } from "./worker-book.ts";
 
@@ -157,17 +158,17 @@ export class Proposals {
 
   /** Tells the workers of this node what has become of their proposals. */
   applied(verdicts: readonly Pick<AppliedVerdict, "proposer" | "sequence" | "verdict">[]): void {
-    const byWorker = new Map<number, { readonly sequences: number[]; readonly verdicts: Verdict[] }>();
+    const byWorker = new Map<number, VerdictMessages>();
     for (const { proposer, sequence, verdict } of verdicts) {
       if (proposer.node !== this.#parts.id) continue;
       const worker = this.tracker.applied(proposer.incarnation, sequence);
       if (worker === undefined) continue;
-      const told = byWorker.get(worker) ?? { sequences: [], verdicts: [] };
+      const told = byWorker.get(worker) ?? new VerdictMessages();
       byWorker.set(worker, told);
-      told.sequences.push(sequence);
-      told.verdicts.push(verdict);
+      told.add(sequence, verdict);
     }
-    for (const [worker, told] of byWorker) this.#parts.workers.post(worker, { type: "verdicts", ...told });
+    for (const [worker, told] of byWorker)
+      for (const message of told.messages()) this.#parts.workers.post(worker, message);
   }
 
   /** A snapshot has skipped entries: the verdicts of what was in them are in its proposer table. */
