@@ -179,6 +179,12 @@ node-1   127.0.0.1:8211   follower   false
 `);
   });
 
+  it("removes a peer", async () => {
+    harness.routes = { "POST /v1/sys/storage/raft/remove-peer": [204] };
+    expect((await harness.run(["operator", "raft", "remove-peer", "node-1"])).code).toBe(0);
+    expect(JSON.parse(last()?.body ?? "")).toEqual({ server_id: "node-1" });
+  });
+
   it("makes a join token with the limits asked for", async () => {
     harness.routes = { "POST /v1/sys/storage/raft/join-token": [200, { data: { token: "srjoin.x" } }] };
     const limits = ["-name=node-1", "-cidr=10.0.0.0/8", "-ttl=5m", "-open"];

@@ -70,6 +70,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Show the cluster's members",
     load: async () => (await import("./commands/operator-raft-list-peers.ts")).operatorRaftListPeers,
   },
+  "operator raft remove-peer": {
+    summary: "Remove a member for good",
+    load: async () => (await import("./commands/operator-raft-remove-peer.ts")).operatorRaftRemovePeer,
+  },
   "operator raft join-token": {
     summary: "Make a token that lets one node join",
     load: async () => (await import("./commands/operator-raft-join-token.ts")).operatorRaftJoinToken,

@@ -6,7 +6,7 @@ export const server: Command = defineCommand({
   description: `Runs a node in the foreground until it is told to stop (SIGINT, SIGTERM).
 
   strongroom server -config=/etc/strongroom/config.json
-  strongroom server -config=node-1.json -join=srj_…     adds a node to a running cluster
+  strongroom server -config=node-1.json -join=srjoin.…  adds a node to a running cluster
   strongroom server -dev                                one open node over plain HTTP on loopback, to try things out`,
   flags: {
     config: {

@@ -32,7 +32,7 @@ import { createEphemeralKey, openSealed, sealTo } from "@strongroom/seal";
 import { runTransaction } from "@strongroom/storage";
 import type { NodeDirectory } from "./node-directory.ts";
 
-export const OPEN_METHOD = "join.open";
+const OPEN_METHOD = "join.open";
 
 export interface JoinOpeningParts {
   readonly store: WorkerStore;
