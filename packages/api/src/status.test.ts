@@ -18,6 +18,16 @@ describe("wireStatus", () => {
     }
   });
 
+  it("tells what stands in the way of a change of membership", () => {
+    class MembershipRefusal extends StrongroomError {
+      readonly code = "last_voter";
+    }
+    expect(wireStatus(new MembershipRefusal("the cluster would end"))).toMatchObject({
+      http: 400,
+      text: "the cluster would end",
+    });
+  });
+
   it("tells a write that did not happen from one that may have", () => {
     expect(wireStatus(new NotCommittedError("m"))).toMatchObject({
       http: 503,

@@ -71,6 +71,13 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["check_and_set_mismatch", { http: 400, grpc: failedPrecondition }],
   ["check_and_set_required", { http: 400, grpc: failedPrecondition }],
   ["unknown_node", { http: 400, grpc: notFound }],
+  ["not_a_member", { http: 400, grpc: notFound }],
+  ["already_a_member", { http: 400, grpc: failedPrecondition }],
+  ["removed_node", { http: 400, grpc: failedPrecondition }],
+  ["not_caught_up", { http: 400, grpc: failedPrecondition }],
+  ["last_voter", { http: 400, grpc: failedPrecondition }],
+  ["bad_target", { http: 400, grpc: failedPrecondition }],
+  ["membership_conflict", { http: 409, grpc: GRPC_STATUS.aborted }],
   ["bad_join_token", { http: 400, grpc: invalidArgument }],
   // The seal.
   ["sealed", { http: 503, grpc: unavailable, text: "Vault is sealed" }],
