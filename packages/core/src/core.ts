@@ -197,7 +197,8 @@ export class Core {
           entropy,
         };
         const resolved = resolveOperation(mount.backend, context, asked);
-        const response = await dispatch(mount.backend, context, { ...asked, operation: resolved });
+        const settled = resolved === operation ? asked : { ...asked, operation: resolved };
+        const response = await dispatch(mount.backend, context, settled);
         return engineResult(response, mount.entry.type);
       });
     });

@@ -26,7 +26,11 @@ export function resultReply(result: CoreResult, requestId: string): Reply {
     case "not-found":
       return NOT_FOUND;
     case "plain":
-      return { status: result.status, contentType: JSON_TYPE, body: join("", encodeJson(result.body), "\n") };
+      return {
+        status: result.status,
+        contentType: JSON_TYPE,
+        body: asBuffer(encodeJson(result.body, { head: "", tail: "\n" })),
+      };
     case "raw":
       return { status: result.status, contentType: result.contentType, body: asBuffer(result.body) };
   }
@@ -40,25 +44,14 @@ export function errorReply(status: number, texts: readonly string[], requestId?:
 
 function envelope(result: Extract<CoreResult, { readonly kind: "data" }>, requestId: string): Buffer {
   const { data, warnings, mountType } = result;
-  const bytes = data === null ? undefined : encodeJson(data);
   const warned = warnings === undefined || warnings.length === 0 ? "null" : JSON.stringify(warnings);
   const head = `"request_id":"${requestId}","lease_id":"","renewable":false,"lease_duration":0,"data":`;
   const tail = `,"wrap_info":null,"warnings":${warned},"auth":null,"mount_type":${JSON.stringify(mountType)}}\n`;
-  if (bytes === undefined) return Buffer.from(`{${head}null${tail}`);
-  if (result.topLevel !== true || bytes.length <= 2) return join(`{${head}`, bytes, tail);
+  if (data === null || result.topLevel !== true) return asBuffer(encodeJson(data, { head: `{${head}`, tail }));
+  const members = encodeJson(data);
+  if (members.length <= 2) return asBuffer(encodeJson(data, { head: `{${head}`, tail }));
   // `{members}` becomes `{members,envelope}`.
-  return Buffer.concat([bytes.subarray(0, -1), join(`,${head}`, bytes, tail)]);
-}
-
-/** One allocation and one copy; `tail` and `head` may hold what is not ASCII. */
-function join(head: string, bytes: Uint8Array, tail: string): Buffer {
-  const headLength = Buffer.byteLength(head);
-  const length = headLength + bytes.length + Buffer.byteLength(tail);
-  const buffer = Buffer.allocUnsafeSlow(length);
-  buffer.write(head, 0, "utf8");
-  buffer.set(bytes, headLength);
-  buffer.write(tail, headLength + bytes.length, "utf8");
-  return buffer;
+  return Buffer.concat([members.subarray(0, -1), encodeJson(data, { head: `,${head}`, tail })]);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -113,7 +113,7 @@ export class HttpHandler {
       const text = Buffer.from(await openMetrics());
       return { status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: text };
     }
-    const coreRequest: CoreRequest = {
+    const coreRequest: { -readonly [K in keyof CoreRequest]: CoreRequest[K] } = {
       id,
       operation,
       path,
@@ -121,13 +121,14 @@ export class HttpHandler {
       remoteAddress: request.socket.remoteAddress ?? "",
       namespace: headers.namespace,
       deadlineMs: this.#clock.monotonicMs() + this.#options.maxRequestDurationMs,
-      ...(headers.token === undefined ? undefined : { token: Buffer.from(headers.token, "latin1") }),
-      ...(headers.contentType === undefined ? undefined : { contentType: headers.contentType }),
-      ...(headers.idempotencyKey === undefined ? undefined : { idempotencyKey: headers.idempotencyKey }),
     };
-    if (operation !== "update" && operation !== "patch") return resultReply(await this.#core.handle(coreRequest), id);
-    const body = await this.#body(request, response, headers, coreRequest);
-    return resultReply(await this.#core.handle({ ...coreRequest, body }), id);
+    if (headers.token !== undefined) coreRequest.token = Buffer.from(headers.token, "latin1");
+    if (headers.contentType !== undefined) coreRequest.contentType = headers.contentType;
+    if (headers.idempotencyKey !== undefined) coreRequest.idempotencyKey = headers.idempotencyKey;
+    if (operation === "update" || operation === "patch") {
+      coreRequest.body = await this.#body(request, response, headers, coreRequest);
+    }
+    return resultReply(await this.#core.handle(coreRequest), id);
   }
 
   /** A token comes before a large body, and before the go-ahead for any body that waits for one. */

@@ -5,16 +5,28 @@ import { type JsonValue, RawJson } from "./value.ts";
 /** Deeper than any reply of ours: a client's nesting arrives as `RawJson`, never as a tree. */
 const MAX_DEPTH = 100;
 
-/** Keys in the order of the object or map. Throws `AssertionError` for a number that JSON cannot say. */
-export function encodeJson(value: JsonValue): Uint8Array {
-  const writer = new Writer();
+/**
+ * Keys in the order of the object or map, in a buffer of its own, with `around` before and after it as it is. Throws
+ * `AssertionError` for a number that JSON cannot say.
+ */
+export function encodeJson(
+  value: JsonValue,
+  around: { readonly head: string; readonly tail: string } = BARE,
+): Uint8Array {
+  const writer = new Writer(around.head);
   writer.write(value, 0);
-  return writer.finish();
+  return writer.finish(around.tail);
 }
+
+const BARE = { head: "", tail: "" } as const;
 
 class Writer {
   readonly #parts: (Uint8Array | string)[] = [];
-  #text = "";
+  #text: string;
+
+  constructor(head: string) {
+    this.#text = head;
+  }
 
   write(value: JsonValue, depth: number): void {
     assert(depth < MAX_DEPTH, "a reply is nested too deeply");
@@ -28,8 +40,8 @@ class Writer {
   }
 
   /** One buffer, one copy of each part. */
-  finish(): Uint8Array {
-    this.#parts.push(this.#text);
+  finish(tail: string): Uint8Array {
+    this.#parts.push(this.#text + tail);
     let length = 0;
     for (const part of this.#parts) length += typeof part === "string" ? Buffer.byteLength(part) : part.length;
     const bytes = new Uint8Array(length);
