@@ -8,8 +8,6 @@ import { InvalidPathError } from "./errors.ts";
 export const MAX_PATH_BYTES = 4096;
 export const MAX_SEGMENTS = 64;
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
 /** A leaf's segments. Throws `InvalidPathError`. */
 export function leafSegments(path: string): string[] {
   if (path === "") throw new InvalidPathError("the path is empty");
@@ -23,11 +21,12 @@ export function directorySegments(prefix: string): string[] {
 }
 
 function checkedSegments(path: string, trimmed: string): string[] {
-  if (path.length > MAX_PATH_BYTES || Buffer.byteLength(path) > MAX_PATH_BYTES) {
+  // A UTF-16 unit takes at most three bytes.
+  if (path.length > MAX_PATH_BYTES || (path.length * 3 > MAX_PATH_BYTES && Buffer.byteLength(path) > MAX_PATH_BYTES)) {
     throw new InvalidPathError(`the path is longer than ${MAX_PATH_BYTES} bytes`);
   }
   // A lone surrogate has no UTF-8: two such paths would be stored as one.
-  if (LONE_SURROGATE.test(path)) throw new InvalidPathError("the path is not valid Unicode");
+  if (!path.isWellFormed()) throw new InvalidPathError("the path is not valid Unicode");
   const segments = trimmed.split("/");
   if (segments.length > MAX_SEGMENTS) throw new InvalidPathError(`the path has more than ${MAX_SEGMENTS} segments`);
   if (segments.includes(""))
