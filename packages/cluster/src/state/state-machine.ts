@@ -1,7 +1,8 @@
 /**
  * Committed entries in, one batch of writes out. Everything here is a function of the entries before: no clock, no
  * randomness, no order of arrival, so that replicas which applied the same entries hold the same rows. The only thing that
- * a node adds of its own is doubt: with its keys at hand it checks every command's MAC again, and stops at a bad one.
+ * a node adds of its own is doubt: with its keys at hand it checks the MAC of every command that this process has not
+ * checked already, over these very bytes, before it stored them; and it stops at a bad one.
  */
 import {
   ConfChangeError,
