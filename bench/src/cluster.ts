@@ -69,9 +69,13 @@ async function throughput(cluster: LocalCluster, seconds: number): Promise<Row[]
     "protocol  operation  clients   per second      p50 ms      p99 ms  server µs/request  failures\n",
   );
   const https = cluster.nodes.map(({ apiAddress }) => apiAddress);
-  // The first seconds of a fresh process are its compiler's.
-  await wrkLoad({ targets: https, clients: 16, seconds: 3, token: cluster.rootToken, operation: "write" });
-  await wrkLoad({ targets: https, clients: 16, seconds: 3, token: cluster.rootToken, operation: "read" });
+  // The first half minute of a fresh process is its compiler's.
+  for (const [operation, warmUpSeconds] of [
+    ["write", 20],
+    ["read", 5],
+  ] as const) {
+    await wrkLoad({ targets: https, clients: 48, seconds: warmUpSeconds, token: cluster.rootToken, operation });
+  }
   for (const operation of ["write", "read"] as const) {
     for (const clients of CLIENTS) {
       await measure("https", operation, clients, () =>
