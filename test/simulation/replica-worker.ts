@@ -17,6 +17,7 @@ import {
   encodeCommand,
   KEY_KIND,
   makeKey,
+  type Verdict,
 } from "@strongroom/storage";
 import { COUNTER, type History, type Operation } from "./replica-history.ts";
 
@@ -163,16 +164,16 @@ export class SimulatedWorker {
         this.#applied = message.index;
         this.#finishReads();
         return;
+      case "committed":
+        for (const [i, sequence] of message.sequences.entries()) {
+          const revision = { index: message.indices[i] ?? 0, position: message.positions[i] ?? 0 };
+          this.#verdict(sequence, { outcome: "applied", revision });
+        }
+        return;
       case "verdicts":
         for (const [i, sequence] of message.sequences.entries()) {
           const verdict = message.verdicts[i];
-          if (sequence === REGISTRATION_SEQUENCE) this.#registered = true;
-          const operation = this.#open.get(sequence);
-          if (operation === undefined || verdict === undefined) continue;
-          this.#open.delete(sequence);
-          history.verdict(operation, verdict);
-          const count = this.#counts.get(sequence) ?? 0;
-          if (verdict.outcome === "applied") history.acknowledgedCounter = Math.max(history.acknowledgedCounter, count);
+          if (verdict !== undefined) this.#verdict(sequence, verdict);
         }
         return;
       case "not-committed":
@@ -203,6 +204,17 @@ export class SimulatedWorker {
       case "serve-call":
         return;
     }
+  }
+
+  #verdict(sequence: number, verdict: Verdict): void {
+    const { history } = this.#parts;
+    if (sequence === REGISTRATION_SEQUENCE) this.#registered = true;
+    const operation = this.#open.get(sequence);
+    if (operation === undefined) return;
+    this.#open.delete(sequence);
+    history.verdict(operation, verdict);
+    const count = this.#counts.get(sequence) ?? 0;
+    if (verdict.outcome === "applied") history.acknowledgedCounter = Math.max(history.acknowledgedCounter, count);
   }
 
   #finishReads(): void {
