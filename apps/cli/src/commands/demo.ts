@@ -79,8 +79,8 @@ Use it from another terminal, with this tool or with Vault's:
   export VAULT_CACERT=${cluster.caCertificateFile}
   export VAULT_TOKEN=${cluster.rootToken}
 
-  strongroom kv put secret/hello name=world
-  strongroom kv get secret/hello
+  npx strongroom kv put secret/hello name=world
+  npx strongroom kv get secret/hello
 
 Key shares, process ids and addresses are in ${join(directory, "cluster.json")}. Ctrl-C ends it all.
 `;
