@@ -181,8 +181,10 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     logger,
   });
   await host.announceIfOpen();
-  const authority = joinAuthority({ store, barrier, manager, nodes, clock, entropy });
-  const admission = new JoinService(authority, { entropy, logger });
+  const admission = new JoinService(joinAuthority({ store, barrier, manager, nodes, clock, entropy }), {
+    entropy,
+    logger,
+  });
   cluster.serve(JOIN_METHOD, (payload, caller) => admission.handle(payload, caller));
   const opening = new JoinOpening({
     store,
@@ -190,7 +192,6 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     barrier,
     identity,
     nodes,
-    authority,
     open: (rootKey) => host.open(rootKey),
     clock,
     timers,

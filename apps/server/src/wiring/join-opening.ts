@@ -7,8 +7,8 @@ import type { Barrier } from "@strongroom/barrier";
 import {
   type ClusterClient,
   decodeJoinToken,
+  decodeJoinTokenRow,
   encodeJoinTokenRow,
-  type JoinAuthority,
   joinTokenKey,
   type NodeIdentity,
   type ServedCaller,
@@ -40,7 +40,6 @@ export interface JoinOpeningParts {
   readonly barrier: Barrier;
   readonly identity: NodeIdentity;
   readonly nodes: NodeDirectory;
-  readonly authority: JoinAuthority;
   /** Opens this node's barrier; the bytes are the caller's to wipe. */
   readonly open: (rootKey: Uint8Array) => Promise<void>;
   readonly clock: Clock;
@@ -52,10 +51,16 @@ export interface JoinOpeningParts {
 /** The token opens nothing: it was not made to, it was used for that already, or its time is over. */
 class NotOpeningError extends StrongroomError {
   readonly code = "not_opening";
+  readonly fromState = true;
 
   constructor() {
     super("this join token does not open a node; give the node shares");
   }
+}
+
+/** Another member, or this one a little later, may answer differently. */
+class NotYetError extends StrongroomError {
+  readonly code = "unavailable";
 }
 
 const TOKEN_ID_BYTES = 16;
@@ -113,26 +118,15 @@ export class JoinOpening {
   }
 
   async #give(payload: Uint8Array, caller: ServedCaller): Promise<Uint8Array> {
-    const { store, barrier, nodes, authority, clock, entropy, logger } = this.#parts;
+    const { barrier, nodes, entropy, logger } = this.#parts;
+    if (barrier.sealed) throw new NotYetError("this member is sealed itself; ask another");
     const asked = parseRequest(payload);
-    const node = caller.nodeId === undefined ? undefined : nodes.nodes.find(({ nodeId }) => nodeId === caller.nodeId);
-    if (asked === undefined || node === undefined || barrier.sealed) throw new NotOpeningError();
+    if (asked === undefined || caller.nodeId === undefined) throw new NotOpeningError();
+    const node = nodes.nodes.find(({ nodeId }) => nodeId === caller.nodeId);
+    if (node === undefined) throw new NotYetError("this member does not know the node yet; ask again");
     const message = openingMessage(node.nodeId, asked.publicKey);
     if (!verifyIdentitySignature(node.identityPublicKey, message, asked.signature)) throw new NotOpeningError();
-    const key = joinTokenKey(authority.hashToken(asked.idAndSecret));
-    const found = await authority.readTokenRow(key);
-    const isMeant = found?.row.open === true && found.row.used?.nodeId === node.nodeId;
-    if (found === undefined || !isMeant || found.row.expiresAtMs <= store.logTimeMs()) throw new NotOpeningError();
-    // Marked first: of two that ask at once one gets the key, and an answer that is lost costs a ceremony.
-    await runTransaction(
-      store,
-      (tx) => {
-        const row = tx.get(key);
-        if (row === undefined || row.revision.index !== found.revision.index) throw new NotOpeningError();
-        tx.put(key, 0, encodeJoinTokenRow({ ...found.row, open: false }));
-      },
-      { mode: "write", deadlineMs: clock.monotonicMs() + TIMEOUT_MS },
-    );
+    await this.#spend(asked.idAndSecret, node.nodeId);
     const rootKey = barrier.rootKey();
     try {
       logger.info("a node is opened as it joins", { node: node.nodeId, name: node.name });
@@ -140,6 +134,28 @@ export class JoinOpening {
     } finally {
       rootKey.wipe();
     }
+  }
+
+  /**
+   * Marks the token before the key is given: of two that ask at once one gets it, and an answer that is lost costs a
+   * ceremony. Throws `NotOpeningError`, on a state that is proven fresh.
+   */
+  async #spend(idAndSecret: Uint8Array, nodeId: number): Promise<void> {
+    const { store, barrier, clock } = this.#parts;
+    const key = joinTokenKey(barrier.hashTokenId(idAndSecret));
+    idAndSecret.fill(0);
+    await runTransaction(
+      store,
+      (tx) => {
+        const stored = tx.get(key);
+        const row = stored === undefined ? undefined : decodeJoinTokenRow(stored.value);
+        if (row === undefined || !row.open || row.used?.nodeId !== nodeId || row.expiresAtMs <= store.logTimeMs()) {
+          throw new NotOpeningError();
+        }
+        tx.put(key, 0, encodeJoinTokenRow({ ...row, open: false }));
+      },
+      { mode: "write", deadlineMs: clock.monotonicMs() + TIMEOUT_MS },
+    );
   }
 }
 
@@ -153,7 +169,7 @@ function parseRequest(
 ): { readonly idAndSecret: Uint8Array; readonly publicKey: Uint8Array; readonly signature: Uint8Array } | undefined {
   try {
     const reader = new ByteReader(payload);
-    const idAndSecret = reader.raw(TOKEN_ID_BYTES + SECRET_BYTES);
+    const idAndSecret = reader.raw(TOKEN_ID_BYTES + SECRET_BYTES).slice();
     const publicKey = reader.raw(PUBLIC_KEY_BYTES);
     if (reader.remaining > SIGNATURE_BYTES_MAX) return undefined;
     return { idAndSecret, publicKey, signature: reader.raw(reader.remaining) };
