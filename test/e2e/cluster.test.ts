@@ -131,6 +131,17 @@ describe("a cluster of three processes", () => {
     expect((await get(sealed, "while-sealed/19")).json).toMatchObject({ data: { data: { i: 19 } } });
   });
 
+  it("takes several sealings at once, and answers and opens again after them", async () => {
+    const sealed = others(await cluster.leader())[0] ?? 0;
+    const seal = () => cluster.request(sealed, { method: "PUT", path: "sys/seal" }).then(({ status }) => status);
+    const statuses = await Promise.all([seal(), seal(), seal()]);
+    expect(statuses).toContain(204);
+    expect(statuses.filter((status) => status !== 204 && status !== 503)).toEqual([]);
+    expect((await get(sealed, "everywhere")).status).toBe(503);
+    await cluster.openNode(sealed);
+    for (let i = 0; i < 20; i++) expect((await get(sealed, "everywhere")).status).toBe(200);
+  });
+
   it("names a wrong share at once", async () => {
     const sealed = others(await cluster.leader())[0] ?? 0;
     await cluster.request(sealed, { method: "PUT", path: "sys/seal" });

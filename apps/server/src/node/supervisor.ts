@@ -53,6 +53,7 @@ export class Supervisor {
   #replica: Worker | undefined;
   #wal: Worker | undefined;
   #nextMetricsId = 1;
+  #restarting: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #failed = false;
 
@@ -141,7 +142,10 @@ export class Supervisor {
         this.#replica?.postMessage({ type: "certified" } satisfies ToReplicaThread);
         return;
       case "restart-workers":
-        this.#restartWorkers().catch((error: unknown) => this.#fail(asError(error)));
+        // One after the other: of two sealings at once each waits for the workers that the other started.
+        this.#restarting = this.#restarting
+          .then(() => this.#restartWorkers())
+          .catch((error: unknown) => this.#fail(asError(error)));
         return;
       case "metrics":
         this.#gotMetrics(message.id, message.snapshot);
@@ -162,6 +166,7 @@ export class Supervisor {
    * more, and the reply to whoever asked for the sealing leaves within their grace.
    */
   async #restartWorkers(): Promise<void> {
+    if (this.#closing !== undefined) return;
     const old = [...this.#workers];
     const shared = this.#settings.sharesPorts;
     if (!shared) await this.#endWorkers(old, SEALING_GRACE_MS);
