@@ -205,7 +205,7 @@ describe("mounts", () => {
       await node.call("update", `secret/data/dir${i % 7}/k${i}`, { body: { data: { i } } });
     }
     await node.call("delete", "sys/mounts/secret");
-    await node.core.sweepRemovedMounts();
+    await node.core.background.run("mount-sweep");
     expect((await node.store.rows()).length).toBe(before);
     await mountKv();
     expect(await node.call("list", "secret/metadata/")).toEqual({ kind: "not-found" });
@@ -228,7 +228,7 @@ describe("mounts", () => {
       const codes = new Set((await Promise.all(writes)).map((code) => code.split(":")[0]));
       expect(await removal).toBe("ok");
       expect([...codes].every((code) => code === "ok" || code === "unsupported_path")).toBe(true);
-      await other.core.sweepRemovedMounts();
+      await other.core.background.run("mount-sweep");
       expect((await node.store.rows()).length).toBe(before);
     }
   });
@@ -295,7 +295,7 @@ describe("mounts", () => {
     const write = other.call("update", "secret/data/a", { token: node.rootToken, body: { data: {} } });
     expect(await wireCode(write)).toMatch(/^unsupported_path/);
     node.store.catchUp();
-    await node.core.sweepRemovedMounts();
+    await node.core.background.run("mount-sweep");
   });
 });
 

@@ -19,12 +19,14 @@ import {
 } from "@strongroom/logical";
 import type { Histogram } from "@strongroom/runtime";
 import { runTransaction, type Transaction } from "@strongroom/storage";
+import { BackgroundWork } from "./background/background-work.ts";
 import type { CoreDependencies } from "./dependencies.ts";
 import { ClosingError } from "./errors.ts";
 import { MountSweeper } from "./mount-sweeper.ts";
 import { findMount, Mounts } from "./mounts.ts";
 import type { CoreRequest, CoreResult } from "./request.ts";
 import { RequestIds } from "./request-id.ts";
+import { RequestIdSweeper } from "./request-id-sweeper.ts";
 import { engineResult, systemResult } from "./result.ts";
 import { type SystemBackend, systemBackends } from "./system/system-backend.ts";
 import { SystemContext, type SystemPath } from "./system/system-path.ts";
@@ -41,7 +43,8 @@ export class Core {
   readonly #dependencies: CoreDependencies;
   readonly #tokens: TokenStore;
   readonly #mounts: Mounts;
-  readonly #sweeper: MountSweeper;
+  /** Runs once it is started, which is for one worker of each node to do. */
+  readonly background: BackgroundWork;
   readonly #requestIds: RequestIds;
   readonly #systems: readonly SystemBackend[];
   readonly #durations: Histogram;
@@ -56,13 +59,14 @@ export class Core {
     this.#dependencies = dependencies;
     this.#tokens = new TokenStore(barrier);
     this.#mounts = new Mounts(barrier, backends);
-    this.#sweeper = new MountSweeper({ store, mounts: this.#mounts, logger });
+    this.background = new BackgroundWork({ store, barrier, logger, metrics });
+    this.background.register(new MountSweeper({ mounts: this.#mounts, logger }));
+    this.background.register(new RequestIdSweeper(barrier));
     this.#requestIds = new RequestIds(dependencies);
     this.#systems = systemBackends({
       dependencies,
       mounts: this.#mounts,
       tokens: this.#tokens,
-      startSweep: () => void this.#sweeper.sweep(),
     });
     this.#durations = metrics.histogram(
       "vault_core_handle_request",
@@ -124,11 +128,6 @@ export class Core {
     }
   }
 
-  /** Deletes what removed mounts have left behind, on this node or on one that died before it was done. */
-  sweepRemovedMounts(): Promise<void> {
-    return this.#sweeper.sweep();
-  }
-
   /**
    * Takes nothing new, and resolves when the requests under way are answered, or after `graceMs`: the store, closed next,
    * ends what then still waits for it. Idempotent.
@@ -140,7 +139,7 @@ export class Core {
   }
 
   async #end(graceMs: number): Promise<void> {
-    await this.#sweeper.close();
+    await this.background.close();
     if (this.#underWay > 0) await this.#idle(graceMs);
     this.#unsubscribe();
     // Nobody says any more what has changed, so the caches hold nothing from here on.
@@ -226,7 +225,7 @@ export class Core {
         return systemResult(response, backend.mount.type, declared.reply);
       });
     };
-    const result = await this.#transact(request, mode, asRun, declared?.afterCommit);
+    const result = await this.#transact(request, mode, asRun);
     if (result !== undefined || declared === undefined) return result ?? { kind: "not-found" };
     return this.#runEffect(system, declared, request, rowKey);
   }
@@ -285,14 +284,11 @@ export class Core {
     request: Pick<CoreRequest, "deadlineMs" | "signal">,
     mode: Mode,
     body: (tx: Transaction) => Promise<T> | T,
-    afterCommit?: () => void,
   ): Promise<T> {
     const { deadlineMs, signal } = request;
     const options = { mode, deadlineMs, signal };
     const run = mode === "read" ? body : provingRoutes(body);
-    const { result, revision } = await runTransaction(this.#dependencies.store, run, options);
-    if (revision !== undefined) afterCommit?.();
-    return result;
+    return (await runTransaction(this.#dependencies.store, run, options)).result;
   }
 }
 

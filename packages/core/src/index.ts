@@ -14,5 +14,4 @@ export {
   PermissionDeniedError,
 } from "./errors.ts";
 export type { CoreRequest, CoreResult, JsonMembers } from "./request.ts";
-export { RequestIdSweeper } from "./request-id-sweeper.ts";
 export type { InitializeOptions, SealGate, SealStatus } from "./seal-gate.ts";

@@ -106,7 +106,7 @@ export class Mounts {
   }
 
   onInvalidation(event: Invalidation): void {
-    if (event.type === "all" || event.keys.some(isEpoch)) this.#cache.clear(event.index);
+    if (changesEpoch(event)) this.#cache.clear(event.index);
   }
 
   #load(tx: Transaction): MountTableState {
@@ -187,8 +187,9 @@ function sameEntry(a: MountEntry, b: MountEntry): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function isEpoch(key: Uint8Array): boolean {
-  return key.length === 1 && key[0] === KEY_KIND.epoch;
+/** Whether mounts, policies or the keyring may have changed. */
+export function changesEpoch(event: Invalidation): boolean {
+  return event.type === "all" || event.keys.some((key) => key.length === 1 && key[0] === KEY_KIND.epoch);
 }
 
 /** What requests guard is the row's revision; it has no content. */

@@ -6,6 +6,7 @@ import { type CommandDraft, KEY_KIND, OutcomeUnknownError, runTransaction, type 
 import { type CommitFailure, MemoryStore } from "@strongroom/storage/testing";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
+import { BackgroundWork } from "./background/background-work.ts";
 import { Core } from "./core.ts";
 import type { CoreRequest, CoreResult } from "./request.ts";
 import { RequestIds } from "./request-id.ts";
@@ -299,7 +300,12 @@ describe("any order of copies of some writes, at two nodes, with commits that fa
 });
 
 describe("the sweep of request ids", () => {
-  const sweeper = (): RequestIdSweeper => new RequestIdSweeper({ ...node.dependencies, store });
+  const newWork = (): BackgroundWork => {
+    const work = new BackgroundWork({ ...node.dependencies, store });
+    work.register(new RequestIdSweeper(node.barrier));
+    return work;
+  };
+  const sweep = (): Promise<void> => newWork().run("request-id-sweep");
 
   it("deletes what is twenty minutes old, in bounded commands, and nothing younger", async () => {
     const row = { term: 0, value: new Uint8Array(1) };
@@ -313,14 +319,14 @@ describe("the sweep of request ids", () => {
     };
     store.install(Array.from({ length: 1100 }, (_, n) => ({ key: keyOf(startMinute + (n % 2), n), ...row })));
     time.advance(21 * MINUTE_MS - 1);
-    await sweeper().sweep();
+    await sweep();
     expect(await requestIdRows()).toHaveLength(1100);
     time.advance(1);
     const { commits } = store;
-    await sweeper().sweep();
+    await sweep();
     expect([(await requestIdRows()).length, store.commits - commits]).toEqual([550, 2]);
     time.advance(MINUTE_MS);
-    await sweeper().sweep();
+    await sweep();
     expect(await requestIdRows()).toEqual([]);
     expect(store.openSnapshots).toBe(0);
   });
@@ -328,7 +334,7 @@ describe("the sweep of request ids", () => {
   it("costs an idle cluster no command", async () => {
     await write(drawId());
     const { commits } = store;
-    await sweeper().sweep();
+    await sweep();
     expect(store.commits).toBe(commits);
   });
 
@@ -336,24 +342,24 @@ describe("the sweep of request ids", () => {
     await write(drawId());
     time.advance(30 * MINUTE_MS);
     store.setLeadership({ leader: false, raftTerm: 2 });
-    await sweeper().sweep();
+    await sweep();
     expect(await requestIdRows()).toHaveLength(1);
     store.setLeadership({ leader: true, raftTerm: 2 });
-    const asked = sweeper().sweep();
+    const asked = sweep();
     store.setLeadership({ leader: true, raftTerm: 3 });
     await asked;
     expect(await requestIdRows()).toHaveLength(1);
     node.barrier.seal();
-    await sweeper().sweep();
+    await sweep();
     expect(await requestIdRows()).toHaveLength(1);
     await node.unseal();
-    await sweeper().sweep();
+    await sweep();
     expect(await requestIdRows()).toEqual([]);
   });
 
   it("comes by itself, and ends when it is closed", async () => {
     await write(drawId());
-    const running = sweeper();
+    const running = newWork();
     running.start();
     time.advance(30 * MINUTE_MS);
     // The sweep of the first half minute has found nothing and is over; the next one is due.
@@ -363,7 +369,7 @@ describe("the sweep of request ids", () => {
     await write(drawId());
     await running.close();
     time.advance(30 * MINUTE_MS);
-    await running.sweep();
+    await running.run("request-id-sweep");
     expect(await requestIdRows()).toHaveLength(1);
   });
 
@@ -390,7 +396,7 @@ describe("the sweep of request ids", () => {
     time.advance(9 * MINUTE_MS);
     expect((await store.deliver()).outcome).toBe("conflict");
     time.advance(21 * MINUTE_MS);
-    await sweeper().sweep();
+    await sweep();
     expect(await requestIdRows()).toEqual([]);
     expect((await store.deliver()).outcome).toBe("conflict");
     // Nor does a node whose log's time has stood still take it for a new one.
@@ -404,7 +410,7 @@ describe("the sweep of request ids", () => {
     store.holdNext();
     const id = drawId();
     await wireCode(write(id));
-    await sweeper().sweep();
+    await sweep();
     expect((await store.deliver()).outcome).toBe("applied");
     expect(await write(id)).toMatchObject({ data: { version: 2 } });
   });

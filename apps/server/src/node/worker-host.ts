@@ -18,7 +18,7 @@ import {
   WorkerPort,
   WorkerStore,
 } from "@strongroom/cluster";
-import { Core, RequestIdSweeper } from "@strongroom/core";
+import { Core } from "@strongroom/core";
 import { asError, type Clock, type Entropy, type Logger, type MetricsRegistry, type Timers } from "@strongroom/runtime";
 import { kvFactory } from "@strongroom/secrets";
 import { LevelTable } from "@strongroom/storage";
@@ -52,8 +52,6 @@ export interface WorkerHostParts {
   /** Of a development server. */
   readonly firstRootToken?: Uint8Array;
 }
-
-const MOUNT_SWEEP_MS = 60_000;
 
 interface Door {
   readonly address: { readonly host: string; readonly port: number };
@@ -163,7 +161,7 @@ interface DutyParts extends WorkerHostParts {
   readonly self: NodeRecord;
 }
 
-/** What one worker of a node does for all: its seal, admitting nodes; and on the leader promoting them and sweeping. */
+/** What one worker of a node does for all: its seal, admitting nodes; and on the leader promoting them and working in the background. */
 async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
   const { store, cluster, barrier, manager, identity, self, clock, timers, entropy, logger } = parts;
   const nodes = await NodeDirectory.open(store, logger);
@@ -204,18 +202,12 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
   }
   const autopilot = new Autopilot(DEFAULT_AUTOPILOT, { client: cluster, manager, clock, timers, logger });
   autopilot.start();
-  const sweeper = new RequestIdSweeper({ store, barrier, timers, logger });
-  sweeper.start();
-  // A node that died in the middle of removing a mount left rows behind, which whoever leads finds.
-  const stopMountSweeps = timers.every(MOUNT_SWEEP_MS, () => {
-    if (store.isLeaderNode() && !barrier.sealed) void parts.core.sweepRemovedMounts();
-  });
+  parts.core.background.start();
   return async () => {
-    stopMountSweeps();
     opening.stop();
     autopilot.stop();
     host.close();
-    await sweeper.close();
+    await parts.core.background.close();
   };
 }
 

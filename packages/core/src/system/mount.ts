@@ -30,7 +30,7 @@ const FIELDS = {
   plugin_version: { type: "string", description: "Refused unless empty: engines are built in.", default: "" },
 } as const satisfies FieldSchemas;
 
-export function mountPath({ mounts, startSweep }: SystemServices): SystemPath {
+export function mountPath({ mounts }: SystemServices): SystemPath {
   const path = definePath({
     pattern: "mounts/*path",
     fields: FIELDS,
@@ -91,7 +91,7 @@ export function mountPath({ mounts, startSweep }: SystemServices): SystemPath {
       "A mount that is taken away can be reached by nobody from the answer on; its rows are deleted behind the answer. " +
       "The path is free at once, and what is mounted there next is a new mount.",
   });
-  return { path, access: "policy", run: "transaction", reply: "envelope", afterCommit: startSweep };
+  return { path, access: "policy", run: "transaction", reply: "envelope" };
 }
 
 /** With the slash at its end. Throws `LogicalError`. */

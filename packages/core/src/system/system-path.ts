@@ -25,8 +25,6 @@ export interface SystemPath {
   readonly run: "transaction" | "effect";
   /** `top-level` is the envelope with the members of `data` repeated outside; `plain` JSON without one; `text` the member `text` alone. */
   readonly reply: "envelope" | "top-level" | "plain" | "text";
-  /** Called when a transaction of this path has been committed. */
-  readonly afterCommit?: () => void;
 }
 
 /** What the endpoints are made from. */
@@ -34,8 +32,6 @@ export interface SystemServices {
   readonly dependencies: CoreDependencies;
   readonly mounts: Mounts;
   readonly tokens: TokenStore;
-  /** Starts deleting the rows of mounts that are gone, in the background. */
-  readonly startSweep: () => void;
 }
 
 /** What a handler of these paths may know besides an engine's context. */

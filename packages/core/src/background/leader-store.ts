@@ -1,0 +1,78 @@
+/**
+ * The store as background work sees it: every commit is bound to the Raft term in which the work began, so what a leader
+ * started and could not finish is refused once another leads, wherever the work stands then.
+ */
+import {
+  type KeyedRow,
+  type KeyRange,
+  type ReplicatedStore,
+  runTransaction,
+  type SnapshotReader,
+  type Transaction,
+  type WaitOptions,
+} from "@strongroom/storage";
+
+/** For one command or read; a cluster that takes longer has other worries than background work. */
+const DEADLINE_MS = 10_000;
+
+export class LeaderStore {
+  /** The Raft term of the leadership that this work belongs to. */
+  readonly raftTerm: number;
+  readonly signal: AbortSignal;
+  readonly #store: ReplicatedStore;
+
+  constructor(store: ReplicatedStore, signal: AbortSignal) {
+    this.#store = store;
+    this.raftTerm = store.raftTerm();
+    this.signal = signal;
+  }
+
+  /** The log's time, which alone decides what has expired. */
+  nowMs(): number {
+    return this.#store.logTimeMs();
+  }
+
+  /**
+   * One command, guarded by the term. Throws `LeadershipLostError` when the term is over, else as `runTransaction`. The
+   * body may run several times.
+   */
+  async write<T>(body: (tx: Transaction) => Promise<T> | T): Promise<T> {
+    const guarded = (tx: Transaction): Promise<T> | T => {
+      tx.guardRaftTerm(this.raftTerm);
+      return body(tx);
+    };
+    return (await runTransaction(this.#store, guarded, { mode: "write", ...this.#wait() })).result;
+  }
+
+  /** Reads a state at least as new as this call. */
+  async read<T>(body: (tx: Transaction) => Promise<T> | T): Promise<T> {
+    return (await runTransaction(this.#store, body, { mode: "read", ...this.#wait() })).result;
+  }
+
+  /** The first rows of `range`, at most `count` and perhaps fewer, in a state at least as new as this call; none at its end. */
+  async rows(range: KeyRange, count: number): Promise<readonly KeyedRow[]> {
+    return firstRows(await this.#store.linearizableSnapshot(this.#wait()), range, count);
+  }
+
+  /** As `rows`, of this node's own state, old as it may be: for looking for work that `write` then reads again. */
+  localRows(range: KeyRange, count: number): Promise<readonly KeyedRow[]> {
+    return firstRows(this.#store.localSnapshot(), range, count);
+  }
+
+  #wait(): WaitOptions {
+    return { deadlineMs: this.#store.clock.monotonicMs() + DEADLINE_MS, signal: this.signal };
+  }
+}
+
+async function firstRows(snapshot: SnapshotReader, range: KeyRange, count: number): Promise<readonly KeyedRow[]> {
+  try {
+    const iterator = snapshot.iterate(range);
+    try {
+      return await iterator.next(count);
+    } finally {
+      await iterator.close();
+    }
+  } finally {
+    snapshot.release();
+  }
+}
