@@ -2,21 +2,22 @@
  * Takes one object of a configuration tree apart: each known key is asked for once, with its type, and `finish` then names
  * what nobody asked for. A misspelt key stops the start instead of being overlooked.
  */
-import { type ConfigEntry, ConfigError, type ConfigNode, type ConfigObject, type Position } from "./tree.ts";
+import type { HclEntry, HclNode, HclObject, Position } from "@strongroom/core/hcl";
+import { ConfigError } from "./config-error.ts";
 
 export interface Block {
   readonly label: string;
-  readonly body: ConfigObject;
+  readonly body: HclObject;
   readonly at: Position;
 }
 
 export class ObjectReader {
   readonly #where: string;
-  readonly #entries = new Map<string, ConfigEntry[]>();
+  readonly #entries = new Map<string, HclEntry[]>();
   readonly #warnings: string[];
 
   /** `where` stands in messages: `listener "tcp"`. Warnings are added to `warnings`. */
-  constructor(object: ConfigObject, where: string, warnings: string[]) {
+  constructor(object: HclObject, where: string, warnings: string[]) {
     this.#where = where;
     this.#warnings = warnings;
     for (const entry of object.entries) {
@@ -104,7 +105,7 @@ export class ObjectReader {
   }
 
   /** `key { … }`, without a label. */
-  sections(key: string): readonly ConfigObject[] {
+  sections(key: string): readonly HclObject[] {
     return this.#take(key).flatMap(({ value }) => objectsOf(value, key));
   }
 
@@ -124,21 +125,21 @@ export class ObjectReader {
     }
   }
 
-  #scalar(key: string): ConfigNode | undefined {
+  #scalar(key: string): HclNode | undefined {
     const entries = this.#take(key);
     const [, second] = entries;
     if (second !== undefined) throw new ConfigError(`${key} is given twice`, second.at);
     return entries[0]?.value;
   }
 
-  #take(key: string): readonly ConfigEntry[] {
+  #take(key: string): readonly HclEntry[] {
     const entries = this.#entries.get(key) ?? [];
     this.#entries.delete(key);
     return entries;
   }
 }
 
-function objectsOf(node: ConfigNode, what: string): readonly ConfigObject[] {
+function objectsOf(node: HclNode, what: string): readonly HclObject[] {
   if (node.kind === "object") return [node];
   if (node.kind !== "list") throw new ConfigError(`${what} must be a block`, node.at);
   return node.items.flatMap((item) => objectsOf(item, what));

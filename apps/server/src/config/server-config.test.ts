@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseConfigSource } from "./parse.ts";
+import { ConfigError, parseConfigSource } from "./config-error.ts";
 import { parseServerConfig, parseServerConfigs } from "./server-config.ts";
-import { ConfigError } from "./tree.ts";
 
 const HCL = `
 # a node of three

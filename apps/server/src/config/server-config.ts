@@ -3,9 +3,9 @@
  * a warning; what neither knows stops the start.
  */
 
-import { parseConfigSource } from "./parse.ts";
+import type { HclObject } from "@strongroom/core/hcl";
+import { ConfigError, parseConfigSource } from "./config-error.ts";
 import { ObjectReader } from "./reader.ts";
-import { ConfigError, type ConfigObject } from "./tree.ts";
 
 interface TlsConfig {
   readonly certFile: string;
@@ -87,9 +87,9 @@ export function parseServerConfigs(
   return serverConfigOf(trees);
 }
 
-function serverConfigOf(trees: readonly ConfigObject[]): ServerConfig {
+function serverConfigOf(trees: readonly HclObject[]): ServerConfig {
   const warnings: string[] = [];
-  const object: ConfigObject = {
+  const object: HclObject = {
     kind: "object",
     entries: trees.flatMap((tree) => tree.entries),
     at: { line: 1, column: 1 },
@@ -183,7 +183,7 @@ function readListeners(
   });
 }
 
-function readListener(body: ConfigObject, where: string, defaultPort: number, warnings: string[]): ListenerConfig {
+function readListener(body: HclObject, where: string, defaultPort: number, warnings: string[]): ListenerConfig {
   const reader = new ObjectReader(body, where, warnings);
   const { host, port } = splitAddress(reader.string("address") ?? `127.0.0.1:${defaultPort}`, defaultPort, body);
   const telemetry = reader.sections("telemetry").map((section) => {
@@ -221,7 +221,7 @@ function readListener(body: ConfigObject, where: string, defaultPort: number, wa
   return config;
 }
 
-function readTls(reader: ObjectReader, body: ConfigObject, where: string): ListenerConfig["tls"] {
+function readTls(reader: ObjectReader, body: HclObject, where: string): ListenerConfig["tls"] {
   const disabled = reader.boolean("tls_disable") ?? false;
   const certFile = reader.string("tls_cert_file");
   const keyFile = reader.string("tls_key_file");
@@ -261,7 +261,7 @@ function readTls(reader: ObjectReader, body: ConfigObject, where: string): Liste
 }
 
 /** `host:port`, `[v6]:port`, `host` or `:port`. */
-function splitAddress(address: string, defaultPort: number, body: ConfigObject): { host: string; port: number } {
+function splitAddress(address: string, defaultPort: number, body: HclObject): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.%a-z]+)\]|([^:[\]/\s]*))(?::(\d{1,5}))?$/.exec(address);
   const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
   if (match === null || port > 65_535) {

@@ -1,16 +1,21 @@
 /**
- * HCL 1 and JSON to a tree. A file whose first token is `{` is JSON, as Vault decides it. A block `listener "tcp" { … }` is
+ * HCL 1 and JSON to a tree. A text whose first token is `{` is JSON, as Vault decides it. A block `listener "tcp" { … }` is
  * the same tree as the JSON `{"listener": {"tcp": { … }}}`.
  */
 import { type Token, tokenize } from "./lexer.ts";
-import { type ConfigEntry, ConfigError, type ConfigNode, type ConfigObject } from "./tree.ts";
+import { type HclEntry, HclError, type HclNode, type HclObject } from "./tree.ts";
 
+/** Levels of a text, a block's labels among them. */
 const MAX_DEPTH = 32;
+/** UTF-16 units of a text. */
+const MAX_LENGTH = 1024 * 1024;
 
-/** Throws `ConfigError` with line and column. */
-export function parseConfigSource(source: string): ConfigObject {
-  const parser = new Parser(tokenize(source));
-  return parser.file();
+/** Throws `HclError` with line and column. */
+export function parseHcl(source: string): HclObject {
+  if (source.length > MAX_LENGTH) {
+    throw new HclError(`the text is longer than ${MAX_LENGTH} characters`, { line: 1, column: 1 });
+  }
+  return new Parser(tokenize(source).filter((token) => token.type !== "comment")).file();
 }
 
 class Parser {
@@ -22,18 +27,18 @@ class Parser {
     this.#tokens = tokens;
   }
 
-  file(): ConfigObject {
+  file(): HclObject {
     const { at } = this.#peek();
     if (this.#isPunctuation("{")) {
       const object = this.#jsonValue();
       if (this.#peek().type !== "end") throw unexpected(this.#peek(), "the end of the file");
-      return object as ConfigObject;
+      return object as HclObject;
     }
     return { kind: "object", entries: this.#entries("end"), at };
   }
 
-  #entries(closing: "end" | "}"): ConfigEntry[] {
-    const entries: ConfigEntry[] = [];
+  #entries(closing: "end" | "}"): HclEntry[] {
+    const entries: HclEntry[] = [];
     for (;;) {
       const token = this.#peek();
       if (closing === "end" ? token.type === "end" : this.#isPunctuation("}")) return entries;
@@ -43,12 +48,13 @@ class Parser {
     }
   }
 
-  #entry(): ConfigEntry {
+  #entry(): HclEntry {
     const keys: Token[] = [];
     while (this.#peek().type === "identifier" || this.#peek().type === "string") keys.push(this.#take());
     const [first, ...labels] = keys;
     if (first === undefined) throw unexpected(this.#peek(), "a name");
-    let value: ConfigNode;
+    if (this.#depth + keys.length > MAX_DEPTH) throw new HclError("too many levels", first.at);
+    let value: HclNode;
     if (this.#isPunctuation("=")) {
       if (labels.length > 0) throw unexpected(this.#peek(), "{");
       this.#next++;
@@ -63,13 +69,13 @@ class Parser {
     return { key: first.text, value, at: first.at };
   }
 
-  #value(): ConfigNode {
+  #value(): HclNode {
     if (this.#isPunctuation("[")) return this.#list(() => this.#value());
     if (this.#isPunctuation("{")) return this.#object();
     return this.#scalar();
   }
 
-  #object(): ConfigObject {
+  #object(): HclObject {
     const { at } = this.#take();
     return this.#nested(() => {
       const entries = this.#entries("}");
@@ -78,10 +84,10 @@ class Parser {
     });
   }
 
-  #list(item: () => ConfigNode): ConfigNode {
+  #list(item: () => HclNode): HclNode {
     const { at } = this.#take();
     return this.#nested(() => {
-      const items: ConfigNode[] = [];
+      const items: HclNode[] = [];
       while (!this.#isPunctuation("]")) {
         items.push(item());
         if (this.#isPunctuation(",")) this.#next++;
@@ -92,7 +98,7 @@ class Parser {
     });
   }
 
-  #scalar(): ConfigNode {
+  #scalar(): HclNode {
     const token = this.#take();
     const { at } = token;
     if (token.type === "string") return { kind: "string", value: token.text, at };
@@ -103,12 +109,12 @@ class Parser {
     throw unexpected(token, "a value");
   }
 
-  #jsonValue(): ConfigNode {
+  #jsonValue(): HclNode {
     if (this.#isPunctuation("[")) return this.#list(() => this.#jsonValue());
     if (!this.#isPunctuation("{")) return this.#scalar();
     const { at } = this.#take();
     return this.#nested(() => {
-      const entries: ConfigEntry[] = [];
+      const entries: HclEntry[] = [];
       while (!this.#isPunctuation("}")) {
         const key = this.#take();
         if (key.type !== "string") throw unexpected(key, "a name in quotes");
@@ -125,7 +131,7 @@ class Parser {
   }
 
   #nested<T>(body: () => T): T {
-    if (++this.#depth > MAX_DEPTH) throw new ConfigError("too many levels", this.#peek().at);
+    if (++this.#depth > MAX_DEPTH) throw new HclError("too many levels", this.#peek().at);
     const result = body();
     this.#depth--;
     return result;
@@ -148,7 +154,7 @@ class Parser {
   }
 }
 
-function unexpected(token: Token, wanted: string): ConfigError {
+function unexpected(token: Token, wanted: string): HclError {
   const found = token.type === "end" ? "the end of the file" : JSON.stringify(token.text);
-  return new ConfigError(`expected ${wanted}, found ${found}`, token.at);
+  return new HclError(`expected ${wanted}, found ${found}`, token.at);
 }
