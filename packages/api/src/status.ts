@@ -67,6 +67,8 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["idempotency_key_expired", { http: 400, grpc: failedPrecondition, named: true }],
   ["idempotency_key_reused", { http: 409, grpc: failedPrecondition, named: true }],
   // Who asks, and what stands in the way.
+  ["overloaded", { http: 429, grpc: resourceExhausted }],
+  ["prepared_stale", { http: 503, grpc: GRPC_STATUS.aborted }],
   ["permission_denied", { http: 403, grpc: GRPC_STATUS.permissionDenied }],
   ["check_and_set_mismatch", { http: 400, grpc: failedPrecondition }],
   ["check_and_set_required", { http: 400, grpc: failedPrecondition }],

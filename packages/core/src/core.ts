@@ -324,12 +324,12 @@ function logicalRequest(
   path: string,
   body: () => JsonObject | undefined,
 ): LogicalRequest {
-  const { id, query, contentType } = request;
+  const { id, query, contentType, remoteAddress } = request;
   const takesBody = operation === "create" || operation === "update" || operation === "patch";
   if (takesBody && path.endsWith("/")) {
     throw new LogicalError("invalid_request", "cannot write to a path ending in '/'");
   }
-  return { id, operation, path, query, body: takesBody ? body() : undefined, contentType };
+  return { id, operation, path, query, body: takesBody ? body() : undefined, contentType, remoteAddress };
 }
 
 /** Parsed when first needed, which is after the token was found good; once, however often the transaction runs. */

@@ -3,6 +3,7 @@
  * `Core.handle`; `SealGate` and `ClusterView` are what core needs from the process around it.
  */
 
+export type { AuditRequest, AuditResponse, AuditSink } from "./audit-sink.ts";
 export { randomUuid } from "./base62.ts";
 export type { ClusterMember, ClusterSummary, ClusterView, JoinTokenOptions } from "./cluster-view.ts";
 export { Core } from "./core.ts";
@@ -13,5 +14,9 @@ export {
   InitRefusedError,
   PermissionDeniedError,
 } from "./errors.ts";
-export type { CoreRequest, CoreResult, JsonMembers } from "./request.ts";
+export type { Lease, LeaseStore, NewLease, TokenExpiry } from "./lease/lease-store.ts";
+export type { AuthInfo, CoreRequest, CoreResult, JsonMembers, LeaseInfo, WrapInfo } from "./request.ts";
 export type { InitializeOptions, SealGate, SealStatus } from "./seal-gate.ts";
+export type { TokenEntry } from "./token/token-entry.ts";
+export type { Ttl, TtlQuestion } from "./ttl.ts";
+export { calculateTtl, SYSTEM_LEASE_TTL_SECONDS } from "./ttl.ts";

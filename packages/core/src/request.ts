@@ -20,6 +20,8 @@ export interface CoreRequest {
   /** Empty: the root namespace. */
   readonly namespace: string;
   readonly idempotencyKey?: string;
+  /** The answer is wanted wrapped, for so long; 1 or more. */
+  readonly wrapTtlSeconds?: number;
   /** Absolute, in the clock's monotonic milliseconds. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
@@ -27,6 +29,45 @@ export interface CoreRequest {
 
 /** Object members in the order in which they are to be written. */
 export type JsonMembers = { readonly [key: string]: JsonValue };
+
+/** What a login or a creation of a token answers. */
+export interface AuthInfo {
+  /** ASCII that JSON need not escape. */
+  readonly clientToken: Uint8Array;
+  /** Empty for a batch token. */
+  readonly accessor: string;
+  /** The token's and its identity's. */
+  readonly policies: readonly string[];
+  readonly tokenPolicies: readonly string[];
+  readonly identityPolicies: readonly string[];
+  /** Null: Vault's answer for a token without any. */
+  readonly metadata: Readonly<Record<string, string>> | null;
+  readonly leaseDurationSeconds: number;
+  readonly renewable: boolean;
+  readonly entityId: string;
+  readonly tokenType: "service" | "batch";
+  readonly orphan: boolean;
+  readonly numUses: number;
+}
+
+export interface LeaseInfo {
+  readonly leaseId: string;
+  readonly renewable: boolean;
+  readonly ttlSeconds: number;
+}
+
+/** Stands for an answer that lies in the cubbyhole of a token that is good for one use. */
+export interface WrapInfo {
+  /** ASCII that JSON need not escape. */
+  readonly token: Uint8Array;
+  readonly accessor: string;
+  readonly ttlSeconds: number;
+  /** By the log's clock. */
+  readonly creationTimeMs: number;
+  readonly creationPath: string;
+  /** Of the token or secret id inside; missing where there is none. */
+  readonly wrappedAccessor?: string;
+}
 
 /** The answer to a request that was not refused; refusals are thrown as `StrongroomError`. */
 export type CoreResult =
@@ -39,6 +80,10 @@ export type CoreResult =
       readonly mountType: string;
       /** Vault's old habit on some `sys/` paths: the members of `data` stand at the top level too. */
       readonly topLevel?: boolean;
+      readonly lease?: LeaseInfo;
+      readonly auth?: AuthInfo;
+      /** With it `data` is null, and the answer itself is not here. */
+      readonly wrap?: WrapInfo;
     }
   /** Nothing to say: 204. */
   | { readonly kind: "empty" }

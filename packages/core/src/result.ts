@@ -17,6 +17,8 @@ export function engineResult(response: LogicalResponse, mountType: string): Core
       return warned === undefined ? { kind: "empty" } : { kind: "data", status: 200, data: null, ...rest };
     case "not-found":
       return warned === undefined ? { kind: "not-found" } : { kind: "data", status: 404, data: null, ...rest };
+    case "auth":
+      assert(false, "a grant was made into a token before it is answered");
   }
 }
 

@@ -8,7 +8,7 @@ import { type Invalidation, KEY_KIND, mapKey, type Revision, type Transaction } 
 import { randomBase62 } from "./base62.ts";
 import { PermissionDeniedError } from "./errors.ts";
 import { StateCache } from "./state-cache.ts";
-import { decodeTokenEntry, encodeTokenEntry, type TokenEntry } from "./token-entry.ts";
+import { decodeTokenEntry, encodeTokenEntry, PLAIN_TOKEN, type TokenEntry } from "./token/token-entry.ts";
 
 const TOKEN_PURPOSE = "token";
 const ACCESSOR_PURPOSE = "accessor";
@@ -89,13 +89,13 @@ export function createRootToken(
   const accessor = randomBase62(entropy, 24);
   const hash = barrier.hashTokenId(id);
   const entry: TokenEntry = {
+    ...PLAIN_TOKEN,
     accessor: Buffer.from(accessor).toString("latin1"),
     policies: [ROOT_POLICY],
     creationTimeMs: nowMs,
-    ttlSeconds: 0,
+    issueTimeMs: nowMs,
     displayName: "root",
     path: "auth/token/root",
-    orphan: true,
   };
   barrier.rows(tx, TOKEN_PURPOSE).put(tokenRowKey(hash), encodeTokenEntry(entry));
   barrier.rows(tx, ACCESSOR_PURPOSE).put(accessorRowKey(barrier.hashTokenId(accessor)), hash);

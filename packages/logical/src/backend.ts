@@ -4,7 +4,9 @@
  */
 import { assert } from "@strongroom/runtime";
 import type { FieldSchemas, Fields } from "./field.ts";
+import type { HeldLease, HeldLogin, LeaseGrant, TokenGrant } from "./grant.ts";
 import type { Operation } from "./operation.ts";
+import type { PrepareContext } from "./prepare.ts";
 import type { LogicalRequest, MountInfo, RequestContext } from "./request.ts";
 import type { LogicalResponse } from "./response.ts";
 import { captureNames, type RouteMatch, Router } from "./router.ts";
@@ -12,6 +14,8 @@ import { captureNames, type RouteMatch, Router } from "./router.ts";
 export interface OperationDefinition<S extends FieldSchemas = FieldSchemas> {
   /** One line for help and OpenAPI. */
   readonly summary: string;
+  /** Runs before the transaction, once a try: its result is the handler's `context.prepared`. */
+  prepare?(context: PrepareContext, request: LogicalRequest, fields: Fields<S>): Promise<unknown>;
   handler(
     context: RequestContext,
     request: LogicalRequest,
@@ -29,6 +33,10 @@ export interface PathDefinition<S extends FieldSchemas = FieldSchemas> {
   readonly description: string;
   /** Takes any parameters, so unknown ones earn no warning. */
   readonly takesArbitraryInput?: boolean;
+  /** `login`: reachable without a token. Every other path asks for one that a policy lets by. */
+  readonly access?: "token" | "login";
+  /** Root-protected: the sudo capability is asked for besides the operation's own. */
+  readonly sudo?: true;
   /** With it, an `update` of what does not exist becomes a `create` before the policy is asked. Given captures only. */
   existence?(context: RequestContext, request: LogicalRequest, fields: Fields<S>): boolean;
 }
@@ -41,10 +49,24 @@ export interface Backend {
   route(path: string): RouteMatch<PathDefinition> | undefined;
   /** Run once, in a transaction, when the mount is made. */
   initialize?(context: RequestContext): void | Promise<void>;
+  /**
+   * What the renewal of a token grants that this auth method once granted; without it, what the login did. Throws
+   * `LogicalError` where the login would not be granted any more.
+   */
+  renewLogin?(context: RequestContext, login: HeldLogin): TokenGrant | Promise<TokenGrant>;
+  /** What a lease's renewal grants; without it, what the lease has. */
+  renew?(context: RequestContext, lease: HeldLease): LeaseGrant | Promise<LeaseGrant>;
+  /**
+   * Undoes what the lease stood for, outside of any transaction: `context` reads a state and can change nothing. Called again
+   * after a crash or a failure, so what is undone already is no error.
+   */
+  revoke?(context: PrepareContext, lease: HeldLease): Promise<void>;
 }
 
 export interface BackendFactory {
   readonly type: string;
+  /** Where it may be mounted: `auth` below `auth/`, `secret` elsewhere. */
+  readonly category: "secret" | "auth";
   /** Other names for the type at mount time, with the options that each implies: `kv-v2` is `kv` with version 2. */
   readonly aliases?: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Throws `LogicalError` unsupported_backend when the mount's options ask for what this type cannot do. */
@@ -56,12 +78,7 @@ export function definePath<const S extends FieldSchemas>(path: PathDefinition<S>
   return path;
 }
 
-export interface BackendDefinition {
-  readonly type: string;
-  readonly help: string;
-  readonly paths: readonly PathDefinition[];
-  initialize?(context: RequestContext): void | Promise<void>;
-}
+export type BackendDefinition = Omit<Backend, "route">;
 
 /** Compiles the paths. A pattern twice, a capture without a field or a `create` without an existence check is a bug. */
 export function defineBackend(definition: BackendDefinition): Backend {

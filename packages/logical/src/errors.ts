@@ -20,7 +20,9 @@ export type LogicalErrorCode =
   | "unsupported_operation"
   | "body_too_large"
   | "value_too_large"
-  | "unsupported_media_type";
+  | "unsupported_media_type"
+  | "permission_denied"
+  | "overloaded";
 
 export const LOGICAL_ERROR_STATUS: Readonly<Record<LogicalErrorCode, number>> = {
   invalid_request: 400,
@@ -37,6 +39,8 @@ export const LOGICAL_ERROR_STATUS: Readonly<Record<LogicalErrorCode, number>> = 
   body_too_large: 413,
   value_too_large: 413,
   unsupported_media_type: 415,
+  permission_denied: 403,
+  overloaded: 429,
 };
 
 export interface LogicalErrorOptions {

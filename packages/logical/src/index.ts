@@ -10,6 +10,7 @@ export type { LogicalErrorCode, LogicalErrorOptions } from "./errors.ts";
 export { LOGICAL_ERROR_STATUS, LogicalError } from "./errors.ts";
 export type { FieldSchema, FieldSchemas, FieldType, FieldTypes, FieldValue } from "./field.ts";
 export { Fields } from "./field.ts";
+export type { HeldLease, HeldLogin, Internal, InternalValue, LeaseGrant, TokenGrant, TokenType } from "./grant.ts";
 export type { Help } from "./help.ts";
 export { helpFor, openApiPaths } from "./help.ts";
 export type { JsonKind, JsonMember } from "./json/document.ts";
@@ -24,8 +25,17 @@ export type { JsonValue } from "./json/value.ts";
 export { RawJson } from "./json/value.ts";
 export type { Operation } from "./operation.ts";
 export { OPERATIONS } from "./operation.ts";
-export type { JsonObject, LogicalRequest, MountConfig, MountInfo, RequestContext } from "./request.ts";
-export type { DataResponse, EmptyResponse, ListResponse, LogicalResponse, NotFoundResponse } from "./response.ts";
+export type { PasswordHasher, PrepareContext } from "./prepare.ts";
+export { PreparedStaleError } from "./prepare.ts";
+export type { Caller, JsonObject, LogicalRequest, MountConfig, MountInfo, RequestContext } from "./request.ts";
+export type {
+  AuthResponse,
+  DataResponse,
+  EmptyResponse,
+  ListResponse,
+  LogicalResponse,
+  NotFoundResponse,
+} from "./response.ts";
 export { listResponse, withWarnings } from "./response.ts";
 export type { RouteMatch } from "./router.ts";
 export { Router } from "./router.ts";

@@ -27,6 +27,20 @@ export interface RequestContext {
   readonly nowMs: number;
   readonly mount: MountInfo;
   readonly entropy: Entropy;
+  /** What the operation's `prepare` gave for this try; undefined where it declares none. */
+  readonly prepared?: unknown;
+}
+
+/** Whose token a request came with. Never the token itself. */
+export interface Caller {
+  readonly accessor: string;
+  readonly displayName: string;
+  readonly policies: readonly string[];
+  /** Empty: no entity. */
+  readonly entityId: string;
+  readonly metadata: ReadonlyMap<string, string>;
+  /** 32 bytes: the keyed hash under which the token is stored, and which names what belongs to it. */
+  readonly tokenHash: Uint8Array;
 }
 
 /** An object node; `JsonDocument.object()` gives one. */
@@ -41,4 +55,8 @@ export interface LogicalRequest {
   readonly query: ReadonlyMap<string, readonly string[]>;
   readonly body: JsonObject | undefined;
   readonly contentType: string | undefined;
+  /** The socket's peer, never a header's claim. */
+  readonly remoteAddress: string;
+  /** Missing where a path with access "login" was reached without a token. */
+  readonly caller?: Caller;
 }

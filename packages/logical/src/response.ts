@@ -1,13 +1,25 @@
 /** What a handler answers. The front doors make Vault's envelope of it. */
+import type { LeaseGrant, TokenGrant } from "./grant.ts";
 import type { JsonValue } from "./json/value.ts";
 
-export type LogicalResponse = DataResponse | EmptyResponse | ListResponse | NotFoundResponse;
+export type LogicalResponse = AuthResponse | DataResponse | EmptyResponse | ListResponse | NotFoundResponse;
 
 export interface DataResponse {
   readonly kind: "data";
   /** 200 unless given. A 404 with data is the answer for a deleted version: the whole envelope, with that status. */
   readonly status?: number;
   readonly data: { readonly [key: string]: JsonValue };
+  readonly warnings?: readonly string[];
+  /** What is answered ends with a lease, which the core makes in the same command. */
+  readonly lease?: LeaseGrant;
+  /** Names the credential in `data`, where a wrapped answer's outside shall name it too: a secret id's accessor. */
+  readonly wrappedAccessor?: string;
+}
+
+/** A login that succeeded: the core makes the token, with its lease, in the same command. */
+export interface AuthResponse {
+  readonly kind: "auth";
+  readonly grant: TokenGrant;
   readonly warnings?: readonly string[];
 }
 

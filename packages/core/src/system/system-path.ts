@@ -8,7 +8,7 @@ import type { Transaction } from "@strongroom/storage";
 import type { CoreDependencies } from "../dependencies.ts";
 import type { Mounts } from "../mounts.ts";
 import type { CoreRequest } from "../request.ts";
-import type { TokenEntry } from "../token-entry.ts";
+import type { TokenEntry } from "../token/token-entry.ts";
 import type { TokenStore } from "../token-store.ts";
 
 export interface SystemPath {

@@ -3,7 +3,7 @@ import { definePath, type JsonValue, LogicalError } from "@strongroom/logical";
 import { utf8 } from "@strongroom/runtime";
 import { PermissionDeniedError } from "../errors.ts";
 import { textJson } from "../secret-json.ts";
-import type { TokenEntry } from "../token-entry.ts";
+import type { TokenEntry } from "../token/token-entry.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
 export function tokenLookupSelfPath(_services: SystemServices): SystemPath {

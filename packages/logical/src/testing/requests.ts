@@ -4,7 +4,7 @@ import { utf8 } from "@strongroom/runtime";
 import { SeededRandom } from "@strongroom/runtime/testing";
 import { parseJson } from "../json/scanner.ts";
 import type { Operation } from "../operation.ts";
-import type { LogicalRequest, RequestContext } from "../request.ts";
+import type { Caller, LogicalRequest, RequestContext } from "../request.ts";
 import { MemoryLogicalStorage } from "./memory-logical-storage.ts";
 
 export interface TestRequest {
@@ -14,10 +14,13 @@ export interface TestRequest {
   readonly body?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  readonly remoteAddress?: string;
+  readonly caller?: Caller;
 }
 
 /** A patch gets its content type unless another is given. */
-export function testRequest({ operation, path, body, query, contentType }: TestRequest): LogicalRequest {
+export function testRequest(request: TestRequest): LogicalRequest {
+  const { operation, path, body, query, contentType, remoteAddress = "127.0.0.1", caller } = request;
   return {
     id: "6f0b6a3e-0000-4000-8000-000000000000",
     operation,
@@ -25,6 +28,8 @@ export function testRequest({ operation, path, body, query, contentType }: TestR
     query: new Map(Object.entries(query ?? {}).map(([name, value]) => [name, [value]])),
     body: body === undefined ? undefined : parseJson(utf8(body)).object(),
     contentType: contentType ?? (operation === "patch" ? "application/merge-patch+json" : undefined),
+    remoteAddress,
+    ...(caller === undefined ? undefined : { caller }),
   };
 }
 

@@ -15,6 +15,7 @@ import { pathUnversioned } from "./path-unversioned.ts";
 /** Mount type `kv` with `options.version` "2", or `kv-v2`. */
 export const kvFactory: BackendFactory = {
   type: "kv",
+  category: "secret",
   aliases: new Map([["kv-v2", new Map([["version", "2"]])]]),
   create(mount): Backend {
     // Vault's default for a mount without the option is version 1.

@@ -97,6 +97,8 @@ function toAnswer(response: LogicalResponse): Answer {
       return { status: warnings.length > 0 ? 200 : 204, text: "", warnings };
     case "not-found":
       return { status: 404, text: "", warnings };
+    case "auth":
+      throw new Error("a secrets engine grants no tokens");
   }
 }
 

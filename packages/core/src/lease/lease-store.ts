@@ -1,0 +1,48 @@
+/**
+ * What the request path asks of the leases: one on-disk index ordered by expiry, by token and by path. All calls but
+ * `revokeOf` act in the caller's transaction, so that a secret and its lease are one command.
+ */
+import type { HeldLease, Internal } from "@strongroom/logical";
+import type { Transaction } from "@strongroom/storage";
+import type { LeaderStore } from "../background/leader-store.ts";
+import type { JsonMembers } from "../request.ts";
+
+export interface NewLease {
+  /** `secret`: what a backend granted; `token`: the end of a token itself. */
+  readonly kind: "secret" | "token";
+  /** The request path, with the mount's own before it; a secret's lease id begins with it. */
+  readonly path: string;
+  readonly mountUuid: string;
+  /** The token that it ends with; for `token` the token itself. For a batch token's secret: its parent, or none. */
+  readonly tokenHash: Uint8Array | undefined;
+  readonly issueTimeMs: number;
+  readonly expireTimeMs: number;
+  readonly renewable: boolean;
+  readonly internal: Internal;
+  /** What was answered, where a renewal shall answer it again. */
+  readonly data?: JsonMembers;
+}
+
+export interface Lease extends NewLease, Omit<HeldLease, "path" | "incrementSeconds"> {}
+
+export interface LeaseStore {
+  /** The lease's id, drawn from entropy; for `kind: "token"` a handle that no client ever sees. */
+  register(tx: Transaction, lease: NewLease): string;
+  /** Undefined for one that is not there or is being revoked. Guarded. */
+  lookup(tx: Transaction, leaseId: string): Lease | undefined;
+  /** Moves the lease to another end. */
+  renew(tx: Transaction, leaseId: string, to: { readonly expireTimeMs: number; readonly internal?: Internal }): void;
+  /** Forgets a lease whose effect is undone, or that had none: what the sweep of a token does with the token's own. */
+  release(tx: Transaction, leaseId: string): void;
+  /**
+   * Revokes all secret leases of a token that is marked `closing`, with their effects outside, in commands of their own.
+   * Resolves when none is left to try.
+   */
+  revokeOf(store: LeaderStore, tokenHash: Uint8Array): Promise<void>;
+}
+
+/** What the expiry worker asks of the tokens: declared here because leases need it, kept by the token store. */
+export interface TokenExpiry {
+  /** Marks the token `closing`, with its tree, if it is over by the log's time; its sweep follows. Idempotent. */
+  expire(store: LeaderStore, tokenHash: Uint8Array): Promise<void>;
+}
