@@ -188,4 +188,22 @@ describe("a cluster of three processes", () => {
     for (const n of acknowledged)
       expect((await get(n % 3, `together/${n}`)).json).toMatchObject({ data: { data: { n } } });
   }, 120_000);
+
+  it("has one state on all nodes, after all that they went through", async () => {
+    const digests = () =>
+      Promise.all(
+        cluster.nodes.map(async ({ index }) => {
+          const { json } = await cluster.request(index, { method: "GET", path: "sys/storage/raft/digest" });
+          return JSON.stringify(json?.data);
+        }),
+      );
+    let seen = await digests();
+    // Until the last node has applied what the first has.
+    for (let i = 0; i < 200 && new Set(seen).size > 1; i++) {
+      await sleep(50);
+      seen = await digests();
+    }
+    expect(seen[0]).toMatch(/"sha256":"[0-9a-f]{64}"/);
+    expect(new Set(seen).size).toBe(1);
+  });
 });

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SharedKeys } from "@strongroom/barrier";
 import {
+  DEFAULT_PACE,
   localChannelPair,
   NodeWalDisk,
   openInlineWal,
@@ -157,6 +158,7 @@ function settingsOf({
     listeners: [listener],
     grpcListeners: [],
     joinToken: undefined,
+    pace: DEFAULT_PACE,
     workers: 1,
     sharesPorts: false,
     logLevel,

@@ -58,12 +58,14 @@ export type { Instant } from "./replica/log-clock.ts";
 export type { LogTailLimits, LogTailStart } from "./replica/log-tail.ts";
 export type { NodeRecord } from "./replica/node-record.ts";
 export { decodeNodeRecord, encodeNodeRecord, nodeKey, removedNodeKey } from "./replica/node-record.ts";
-export type { ReplicaOptions, ReplicaParts, ReplicaTimings } from "./replica/options.ts";
+export type { Pace, ReplicaOptions, ReplicaParts, ReplicaTimings } from "./replica/options.ts";
 export {
   DEFAULT_FLUSH_EVERY_BYTES,
+  DEFAULT_PACE,
   DEFAULT_TAIL_LIMITS,
   DEFAULT_TICK_MS,
   DEFAULT_TIMINGS,
+  timingsFor,
 } from "./replica/options.ts";
 export { BOOTSTRAP_INDEX, bootstrapRows, bootstrapTable, logStart, RecoveryError } from "./replica/recovered.ts";
 export { Replica } from "./replica/replica.ts";

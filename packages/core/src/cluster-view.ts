@@ -44,6 +44,8 @@ export interface JoinTokenOptions {
 export interface ClusterView {
   /** Of this node alone; answers without a quorum. */
   status(): Promise<ClusterSummary>;
+  /** Of this node's own state: nodes that have applied the same entries have the same, in hexadecimal. */
+  digest(): Promise<{ readonly index: number; readonly sha256: string }>;
   createJoinToken(options: JoinTokenOptions): Promise<{ readonly token: SecretBytes; readonly expiresAtMs: number }>;
   /** `serverId` is a node id in decimal, or a node's name. Throws a `StrongroomError` with code `unknown_node`. */
   removePeer(serverId: string, deadlineMs: number): Promise<void>;

@@ -358,6 +358,11 @@ describe("the core", () => {
 });
 
 describe("the cluster's endpoints", () => {
+  it("tell the digest of this node's state, to who has a token", async () => {
+    expect(bodyOf(await node.call("read", "sys/storage/raft/digest"))).toEqual({ index: 7, sha256: "5f".repeat(32) });
+    expect(await wireCode(node.call("read", "sys/storage/raft/digest", { token: null }))).toMatch(/^permission_denied/);
+  });
+
   it("show leader and members", async () => {
     expect(bodyOf(await node.call("read", "sys/leader", { token: null }))).toMatchObject({
       ha_enabled: true,

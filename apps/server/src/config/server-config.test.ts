@@ -68,7 +68,13 @@ function errorOf(source: string): string {
 describe("parseServerConfig", () => {
   it("reads Vault's names from HCL", () => {
     const config = parseServerConfig(HCL);
-    expect(config.storage).toEqual({ path: "/var/lib/strongroom", nodeName: "node-1", maxEntryBytes: 1048576 });
+    expect(config.storage).toEqual({
+      path: "/var/lib/strongroom",
+      nodeName: "node-1",
+      maxEntryBytes: 1048576,
+      heartbeatMs: 50,
+      electionMs: 300,
+    });
     expect(config.listeners.map(({ host, port }) => `${host}:${port}`)).toEqual(["0.0.0.0:8200", "127.0.0.1:8210"]);
     expect(config.listeners[0]?.tls).toEqual({
       certFile: "/etc/tls/cert.pem",
@@ -185,6 +191,17 @@ describe("parseConfigSource", () => {
         expect(plain(parseConfigSource(source))).toEqual(expected(JSON.parse(source)));
       }),
     );
+  });
+
+  it("takes a pace, and refuses one that would elect by mistake", () => {
+    const withRaft = (keys: string) => `storage "raft" {\n path = "/d"\n ${keys}\n}\nlistener "tcp" {}\n`;
+    const config = parseServerConfig(withRaft('heartbeat_interval = "20ms"\n election_timeout = "100ms"'));
+    expect(config.storage).toMatchObject({ heartbeatMs: 20, electionMs: 100 });
+    expect(errorOf(withRaft('heartbeat_interval = "5ms"'))).toMatch(/heartbeat_interval must be at least 10ms/);
+    expect(errorOf(withRaft('heartbeat_interval = "100ms"'))).toMatch(
+      /election_timeout \(300ms\) must be at least 4 times heartbeat_interval \(100ms\)/,
+    );
+    expect(errorOf(withRaft('election_timeout = "2m"'))).toMatch(/election_timeout must be at most 60s/);
   });
 
   it("ends with a ConfigError, never another, whatever it is given", () => {

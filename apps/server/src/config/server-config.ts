@@ -3,9 +3,16 @@
  * a warning; what neither knows stops the start.
  */
 
+<<<<<<< Updated upstream
 import type { HclObject } from "@strongroom/core/hcl";
 import { ConfigError, parseConfigSource } from "./config-error.ts";
 import { ObjectReader } from "./reader.ts";
+=======
+import { DEFAULT_PACE } from "@strongroom/cluster";
+import { parseConfigSource } from "./parse.ts";
+import { ObjectReader } from "./reader.ts";
+import { ConfigError, type ConfigObject, type Position } from "./tree.ts";
+>>>>>>> Stashed changes
 
 interface TlsConfig {
   readonly certFile: string;
@@ -38,6 +45,10 @@ interface RaftStorageConfig {
   readonly nodeName: string | undefined;
   /** Bytes of one value; Vault's `max_entry_size`. */
   readonly maxEntryBytes: number;
+  /** Between a leader's heartbeats. */
+  readonly heartbeatMs: number;
+  /** Silence of a leader after which others stand for election, after twice that at the latest. */
+  readonly electionMs: number;
 }
 
 export interface ServerConfig {
@@ -65,6 +76,11 @@ export interface ServerConfig {
 }
 
 const MIB = 1024 * 1024;
+/** Of timers and of a thread that has other work too. */
+const HEARTBEAT_MS_MIN = 10;
+const ELECTION_MS_MAX = 60_000;
+/** One lost heartbeat, or a late one, is no reason for an election. */
+const HEARTBEATS_AN_ELECTION_MIN = 4;
 const VAULT_LEASE_TTL_SECONDS = 768 * 3600;
 
 /** Reads HCL or JSON. Throws `ConfigError`, whose message begins with line and column. */
@@ -138,7 +154,10 @@ function readStorage(reader: ObjectReader, warnings: string[]): RaftStorageConfi
     path,
     nodeName: storage.string("node_id"),
     maxEntryBytes: storage.integer("max_entry_size", 1024, MIB) ?? MIB,
+    heartbeatMs: storage.durationMs("heartbeat_interval") ?? DEFAULT_PACE.heartbeatMs,
+    electionMs: storage.durationMs("election_timeout") ?? DEFAULT_PACE.electionMs,
   };
+  requirePace(config, block.at);
   storage.ignore([
     "performance_multiplier",
     "trailing_logs",
@@ -158,6 +177,18 @@ function readStorage(reader: ObjectReader, warnings: string[]): RaftStorageConfi
   }
   storage.finish();
   return config;
+}
+
+function requirePace({ heartbeatMs, electionMs }: RaftStorageConfig, at: Position): void {
+  if (heartbeatMs < HEARTBEAT_MS_MIN)
+    throw new ConfigError(`heartbeat_interval must be at least ${HEARTBEAT_MS_MIN}ms`, at);
+  if (electionMs < HEARTBEATS_AN_ELECTION_MIN * heartbeatMs)
+    throw new ConfigError(
+      `election_timeout (${electionMs}ms) must be at least ${HEARTBEATS_AN_ELECTION_MIN} times heartbeat_interval (${heartbeatMs}ms)`,
+      at,
+    );
+  if (electionMs > ELECTION_MS_MAX)
+    throw new ConfigError(`election_timeout must be at most ${ELECTION_MS_MAX / 1000}s`, at);
 }
 
 function readSeal(reader: ObjectReader, warnings: string[]): { readonly type: "shamir" } {

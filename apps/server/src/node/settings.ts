@@ -1,7 +1,7 @@
 /** What a node's threads need to know, resolved once by the main thread: plain data that can be handed to each of them. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
-import { createServerCertificates } from "@strongroom/cluster";
+import { createServerCertificates, type Pace } from "@strongroom/cluster";
 import { type Clock, type Entropy, StrongroomError } from "@strongroom/runtime";
 import type { ListenerConfig, ServerConfig } from "../config/index.ts";
 import type { LogLevel } from "../logger.ts";
@@ -31,6 +31,7 @@ export interface NodeSettings {
   readonly listeners: readonly ListenerSettings[];
   readonly grpcListeners: readonly ListenerSettings[];
   readonly joinToken: string | undefined;
+  readonly pace: Pace;
   readonly workers: number;
   /** Several threads may listen on one port (SO_REUSEPORT). */
   readonly sharesPorts: boolean;
@@ -78,6 +79,7 @@ export function resolveSettings(
     listeners: config.listeners.map(resolve),
     grpcListeners: config.grpcListeners.map(resolve),
     joinToken: overrides.joinToken ?? config.join,
+    pace: { heartbeatMs: config.storage.heartbeatMs, electionMs: config.storage.electionMs },
     workers: SHARES_PORTS ? (config.workers ?? availableParallelism()) : 1,
     sharesPorts: SHARES_PORTS,
     logLevel: overrides.logLevel ?? config.logLevel,

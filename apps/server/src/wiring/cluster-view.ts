@@ -11,7 +11,7 @@ import {
   type WorkerStore,
 } from "@strongroom/cluster";
 import type { ClusterSummary, ClusterView, JoinTokenOptions } from "@strongroom/core";
-import { type Clock, concatBytes, type Entropy, SecretBytes, StrongroomError, utf8 } from "@strongroom/runtime";
+import { type Clock, concatBytes, type Entropy, SecretBytes, StrongroomError, toHex, utf8 } from "@strongroom/runtime";
 import { runTransaction } from "@strongroom/storage";
 
 export interface NodeClusterViewParts {
@@ -56,6 +56,11 @@ export class NodeClusterView implements ClusterView {
       members: status.members,
       ...(leads ? { leadingSinceMs: this.#leadingSinceMs } : {}),
     };
+  }
+
+  async digest(): Promise<{ readonly index: number; readonly sha256: string }> {
+    const { index, sha256 } = await this.#parts.cluster.digest();
+    return { index, sha256: toHex(sha256) };
   }
 
   async createJoinToken(

@@ -3,7 +3,7 @@
  * state, and calls between nodes over the control plane.
  */
 import { asError, type Clock, StrongroomError, type Timers } from "@strongroom/runtime";
-import type { ClusterStatus } from "./cluster-status.ts";
+import type { ClusterStatus, StateDigest } from "./cluster-status.ts";
 import type { CallOutcome, CallTarget, ControlReply, ControlRequest, ReplicaToWorker } from "./messages.ts";
 import type { WorkerPort } from "./worker-port.ts";
 
@@ -60,6 +60,13 @@ export class ClusterClient {
     const reply = await this.#control({ type: "status" });
     if (reply.status === undefined) throw new ClusterRequestError("unavailable", "the replica sent no status");
     return reply.status;
+  }
+
+  /** Of this node's own state. */
+  async digest(): Promise<StateDigest> {
+    const reply = await this.#control({ type: "digest" });
+    if (reply.digest === undefined) throw new ClusterRequestError("unavailable", "the replica sent no digest");
+    return reply.digest;
   }
 
   /** Asks the leader to hand over to `to`, 0 for the most advanced voter, and waits until another node leads. */

@@ -16,6 +16,14 @@ export interface ClusterMember {
   readonly sealed?: boolean;
 }
 
+/** What stands for the whole state of a node: nodes that have applied the same entries have the same. */
+export interface StateDigest {
+  /** Of the last entry that was applied. */
+  readonly index: number;
+  /** 32 bytes: over the rows, the proposer table and the chain of entries. */
+  readonly sha256: Uint8Array;
+}
+
 export interface ClusterStatus {
   readonly nodeId: number;
   readonly clusterId?: string;

@@ -6,7 +6,7 @@
 import type { ConfChangeV2 } from "@strongroom/raft";
 import type { Verdict } from "@strongroom/storage";
 import type { DropReason } from "../transport/message.ts";
-import type { ClusterStatus } from "./cluster-status.ts";
+import type { ClusterStatus, StateDigest } from "./cluster-status.ts";
 
 /** Byte strings in one buffer: u32 length, bytes, again. */
 type Packed = Uint8Array;
@@ -94,10 +94,11 @@ export type CallOutcome =
 export type ControlRequest =
   | { readonly type: "status" }
   | { readonly type: "transfer-leadership"; readonly to: number }
+  | { readonly type: "digest" }
   /** `open`: MAC keys of the keyring applied at `keyringIndex` are published. `sealed`: ends verification; the answer means it has ended. */
   | { readonly type: "authenticator"; readonly state: "open"; readonly keyringIndex: number }
   | { readonly type: "authenticator"; readonly state: "sealed" };
 
 export type ControlReply =
-  | { readonly ok: true; readonly status?: ClusterStatus }
+  | { readonly ok: true; readonly status?: ClusterStatus; readonly digest?: StateDigest }
   | { readonly ok: false; readonly code: string; readonly message: string };

@@ -4,6 +4,7 @@ import { decodeRow, KEYRING_KEY } from "@strongroom/storage";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import type { ControlReply, ControlRequest } from "../port/messages.ts";
 import type { AuthenticatorGate } from "./authenticator-gate.ts";
+import { milestoneDigest } from "./digest-watch.ts";
 import type { PeerBook } from "./peer-book.ts";
 import type { ReplicaStateMachine } from "./state-machine.ts";
 import { successor } from "./succession.ts";
@@ -46,6 +47,10 @@ export class Control {
         return { ok: true, status: this.status(view) };
       case "transfer-leadership":
         return this.#transfer(request.to);
+      case "digest": {
+        const milestone = view.state.milestone();
+        return { ok: true, digest: { index: milestone.index, sha256: milestoneDigest(milestone) } };
+      }
       case "authenticator":
         return request.state === "open" ? this.#open(request.keyringIndex, view.state) : this.#seal();
     }

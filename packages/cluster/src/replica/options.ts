@@ -30,6 +30,30 @@ export const DEFAULT_TIMINGS: ReplicaTimings = {
 
 export const DEFAULT_TICK_MS = 25;
 
+export interface Pace {
+  /** Between a leader's heartbeats. */
+  readonly heartbeatMs: number;
+  /** The shortest silence of a leader after which a node stands for election; the longest is twice that. */
+  readonly electionMs: number;
+}
+
+export const DEFAULT_PACE: Pace = { heartbeatMs: 50, electionMs: 300 };
+
+/** A pace in ticks: two a heartbeat. What does not depend on the pace keeps its time. */
+export function timingsFor(pace: Pace): { readonly tickMs: number; readonly timings: ReplicaTimings } {
+  const tickMs = pace.heartbeatMs / 2;
+  const ticks = (timeMs: number): number => Math.max(1, Math.round(timeMs / tickMs));
+  const defaultMs = (timeTicks: number): number => timeTicks * DEFAULT_TICK_MS;
+  const timings = {
+    ...DEFAULT_TIMINGS,
+    heartbeatTicks: 2,
+    electionTicks: ticks(pace.electionMs),
+    statusTicks: ticks(defaultMs(DEFAULT_TIMINGS.statusTicks)),
+    handoverTicks: ticks(defaultMs(DEFAULT_TIMINGS.handoverTicks)),
+  };
+  return { tickMs, timings };
+}
+
 export const DEFAULT_TAIL_LIMITS: LogTailLimits = { maxBytes: 64 * 1024 * 1024, maxEntries: 50_000 };
 
 /** Small enough that a restart replays it in a second. */

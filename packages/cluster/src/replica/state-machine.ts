@@ -1,7 +1,7 @@
 /** What a replica needs of its state machine; `StateMachine` of `state/` is one. */
 import type { ConfState, Entry, Index, NodeId, SnapshotMetadata, Term } from "@strongroom/raft";
 import type { Command, ProposerId, Verdict } from "@strongroom/storage";
-import type { ApplyContext, ApplyResult } from "../state/types.ts";
+import type { ApplyContext, ApplyResult, Milestone } from "../state/types.ts";
 
 export interface ReplicaStateMachine {
   /** As of the last `apply`, which the table may not have yet. */
@@ -9,6 +9,8 @@ export interface ReplicaStateMachine {
   readonly appliedTerm: Term;
   readonly confState: ConfState;
   readonly logTimeMs: number;
+  /** What the state is after the entry at `appliedIndex`. */
+  milestone(): Milestone;
   apply(entries: readonly Entry[], context: ApplyContext): ApplyResult;
   /** The oldest batch that `apply` returned and that was not told of yet is in the table. */
   written(): void;

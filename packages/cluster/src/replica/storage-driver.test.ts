@@ -26,6 +26,9 @@ function stateAt(index: number): ReplicaStateMachine {
     appliedTerm: toTerm(1),
     confState: CONF,
     logTimeMs: 0,
+    milestone: () => {
+      throw new Error("nobody compares states here");
+    },
     apply: () => {
       throw new Error("nothing is applied here");
     },

@@ -142,6 +142,16 @@ export class StateMachine {
     return this.#proposers.hash();
   }
 
+  /** What this replica holds now. */
+  milestone(): Milestone {
+    return {
+      index: this.#appliedIndex,
+      chain: this.#chain,
+      digest: this.#rows.digest(),
+      proposersHash: this.#proposers.hash(),
+    };
+  }
+
   /** The latest ones, oldest first. */
   get milestones(): readonly Milestone[] {
     return this.#milestones;
@@ -218,12 +228,7 @@ export class StateMachine {
   }
 
   #noteMilestone(gathered: Gathered): void {
-    const milestone = {
-      index: this.#appliedIndex,
-      chain: this.#chain,
-      digest: this.#rows.digest(),
-      proposersHash: this.#proposers.hash(),
-    };
+    const milestone = this.milestone();
     this.#milestones = [...this.#milestones, milestone].slice(-MILESTONES_KEPT);
     gathered.milestones.push(milestone);
   }

@@ -10,6 +10,7 @@ import { mountPath } from "./mount.ts";
 import { SYSTEM_MOUNT, TOKEN_MOUNT } from "./mount-body.ts";
 import { mountsPath } from "./mounts.ts";
 import { raftConfigurationPath } from "./raft-configuration.ts";
+import { raftDigestPath } from "./raft-digest.ts";
 import { raftJoinTokenPath } from "./raft-join-token.ts";
 import { raftRemovePeerPath } from "./raft-remove-peer.ts";
 import { sealPath } from "./seal.ts";
@@ -29,6 +30,7 @@ const SYSTEM_PATHS = [
   mountPath,
   mountsPath,
   raftConfigurationPath,
+  raftDigestPath,
   raftJoinTokenPath,
   raftRemovePeerPath,
   sealPath,

@@ -37,6 +37,10 @@ export class TestClusterView implements ClusterView {
     return this.summary;
   }
 
+  async digest(): Promise<{ index: number; sha256: string }> {
+    return { index: this.summary.appliedIndex, sha256: "5f".repeat(32) };
+  }
+
   async createJoinToken(options: JoinTokenOptions): Promise<{ token: SecretBytes; expiresAtMs: number }> {
     this.calls.push(`join-token ${options.ttlSeconds} ${options.nodeName ?? "-"} ${options.open}`);
     return { token: new SecretBytes(utf8("sr-join-token")), expiresAtMs: Date.UTC(2030, 0, 1) };
