@@ -3,16 +3,10 @@
  * a warning; what neither knows stops the start.
  */
 
-<<<<<<< Updated upstream
-import type { HclObject } from "@strongroom/core/hcl";
+import { DEFAULT_PACE } from "@strongroom/cluster";
+import type { HclObject, Position } from "@strongroom/core/hcl";
 import { ConfigError, parseConfigSource } from "./config-error.ts";
 import { ObjectReader } from "./reader.ts";
-=======
-import { DEFAULT_PACE } from "@strongroom/cluster";
-import { parseConfigSource } from "./parse.ts";
-import { ObjectReader } from "./reader.ts";
-import { ConfigError, type ConfigObject, type Position } from "./tree.ts";
->>>>>>> Stashed changes
 
 interface TlsConfig {
   readonly certFile: string;
