@@ -14,7 +14,58 @@ const QUESTION: TtlQuestion = {
 };
 const ask = (rest: Partial<TtlQuestion>): ReturnType<typeof calculateTtl> => calculateTtl({ ...QUESTION, ...rest });
 
+/** The rule sentence by sentence: a sorted list where the function takes minima, seconds taken off one by one. */
+function model(q: TtlQuestion): number | "past" {
+  const system = 2_764_800;
+  const bounds = [q.mount.maxLeaseTtlSeconds || system, q.maxTtlSeconds, q.explicitMaxTtlSeconds];
+  const max = bounds.filter((bound) => bound > 0).sort((a, b) => a - b)[0] as number;
+  let ttl: number;
+  let endMs: number | undefined;
+  if (q.periodSeconds > 0) {
+    ttl = q.periodSeconds > max ? max : q.periodSeconds;
+    if (q.explicitMaxTtlSeconds > 0) endMs = q.issueTimeMs + q.explicitMaxTtlSeconds * 1000;
+  } else {
+    if (q.incrementSeconds > 0) ttl = q.incrementSeconds;
+    else if (q.ttlSeconds > 0) ttl = q.ttlSeconds;
+    else if (q.mount.defaultLeaseTtlSeconds > 0) ttl = q.mount.defaultLeaseTtlSeconds;
+    else ttl = system;
+    if (ttl > max) ttl = max;
+    endMs = q.issueTimeMs + max * 1000;
+  }
+  if (endMs === undefined) return ttl;
+  if (endMs - q.nowMs < 1000) return "past";
+  while (q.nowMs + ttl * 1000 > endMs) ttl--;
+  return ttl;
+}
+
 describe("calculateTtl", () => {
+  it("does what the rule says, for all questions", () => {
+    const seconds = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 40 }));
+    const anyQuestion = fc.record({
+      incrementSeconds: seconds,
+      ttlSeconds: seconds,
+      maxTtlSeconds: seconds,
+      explicitMaxTtlSeconds: seconds,
+      periodSeconds: seconds,
+      mount: fc.record({ defaultLeaseTtlSeconds: seconds, maxLeaseTtlSeconds: seconds }),
+      issueTimeMs: fc.integer({ min: 0, max: 5000 }),
+      ageMs: fc.integer({ min: 0, max: 45_000 }),
+    });
+    fc.assert(
+      fc.property(anyQuestion, ({ ageMs, ...given }) => {
+        const question = { ...given, nowMs: given.issueTimeMs + ageMs };
+        let got: number | "past" = "past";
+        try {
+          got = calculateTtl(question).ttlSeconds;
+        } catch {
+          // Past its greatest age.
+        }
+        expect(got).toBe(model(question));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it("takes what is asked, else the role's, else the mount's, else the system's", () => {
     const mount = { defaultLeaseTtlSeconds: 300, maxLeaseTtlSeconds: 0 };
     expect(ask({ incrementSeconds: 7, ttlSeconds: 60, mount }).ttlSeconds).toBe(7);
