@@ -1,5 +1,6 @@
 /** A policy as it was written and parsed: rules, each with its place in the text. What they add up to is in `acl.ts`. */
 import type { Position } from "./hcl/tree.ts";
+import type { TemplatePart } from "./template.ts";
 
 /** In the order in which `sys/capabilities` answers them. `root` and the answer `deny` for "nothing" are not in a policy. */
 export const CAPABILITIES = [
@@ -49,8 +50,8 @@ export interface PathRule extends RuleOrigin {
   /** 0: none. */
   readonly minWrappingTtlSeconds: number;
   readonly maxWrappingTtlSeconds: number;
-  /** Whether `pattern` has templates in it. */
-  readonly templated: boolean;
+  /** `pattern` taken apart: one literal part, unless it has templates in it. */
+  readonly template: readonly TemplatePart[];
 }
 
 export interface Policy {
