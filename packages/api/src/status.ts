@@ -51,6 +51,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["bad_request_target", { http: 400, grpc: invalidArgument }],
   ["bad_header", { http: 400, grpc: invalidArgument }],
   ["unsupported_backend", { http: 400, grpc: invalidArgument }],
+  ["invalid_policy", { http: 400, grpc: invalidArgument }],
   ["unsupported_media_type", { http: 415, grpc: invalidArgument }],
   ["unsupported_encoding", { http: 415, grpc: invalidArgument }],
   ["unsupported_path", { http: 404, grpc: notFound }],

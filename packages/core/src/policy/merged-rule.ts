@@ -31,7 +31,7 @@ export class MergedRule {
   readonly #required = new Set<string>();
   #minWrappingTtlSeconds = 0;
   #maxWrappingTtlSeconds = 0;
-  #origins: PathRule[] = [];
+  #rules: PathRule[] = [];
 
   /** `key`: the pattern with its templates filled in. */
   constructor(key: string) {
@@ -40,10 +40,10 @@ export class MergedRule {
 
   /** Only while the ACL is being compiled. */
   add(rule: PathRule): void {
-    this.#origins.push(rule);
+    this.#rules.push(rule);
     if (this.denies || rule.capabilities.has("deny")) {
       this.#mask = CAPABILITY_BIT.deny;
-      this.#origins = this.#origins.filter(({ capabilities }) => capabilities.has("deny"));
+      this.#rules = this.#rules.filter(({ capabilities }) => capabilities.has("deny"));
       return;
     }
     for (const capability of rule.capabilities) this.#mask |= CAPABILITY_BIT[capability];
@@ -90,12 +90,12 @@ export class MergedRule {
 
   /** The rules that make it up; where it denies, those that deny. */
   get origins(): readonly RuleOrigin[] {
-    return this.#origins;
+    return this.#rules.map(({ policy, pattern, at }) => ({ policy, pattern, at }));
   }
 
   /** Names of the policies that grant `capability`, each once. */
   grantingPolicies(capability: Capability): readonly string[] {
-    const granting = this.#origins.filter(({ capabilities }) => capabilities.has(capability));
+    const granting = this.#rules.filter(({ capabilities }) => capabilities.has(capability));
     return [...new Set(granting.map(({ policy }) => policy))];
   }
 

@@ -19,6 +19,8 @@ import {
 import { parseTemplate } from "./template.ts";
 
 const MAX_RULES = 10_000;
+/** As long as a request's path may be, and twice that. */
+const MAX_PATTERN_LENGTH = 8192;
 
 const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set(CAPABILITIES);
 
@@ -106,6 +108,9 @@ function readRule(policy: string, written: string, body: HclObject, at: Position
       `path ${quote(written)}: +* is no wildcard; * ends a path, and + is one whole segment`,
       at,
     );
+  }
+  if (pattern.length > MAX_PATTERN_LENGTH) {
+    throw new PolicyParseError(`a path has at most ${MAX_PATTERN_LENGTH} characters`, at);
   }
   const template = parseTemplate(pattern);
   if (!template.ok) throw new PolicyParseError(`path ${quote(written)}: ${template.problem}`, at);
