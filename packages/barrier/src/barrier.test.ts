@@ -135,6 +135,20 @@ describe("Barrier", () => {
     expect(keys.activeTerm()).toBe(2);
   });
 
+  it("rekeys: the new root key opens it, with a new data key; the old root key opens neither the row nor a new value", () => {
+    const { barrier, initialized } = openTestBarrier();
+    const newRootKey = new Uint8Array(32).fill(9);
+    const record = barrier.rekey({ keyringRecord: initialized.keyringRecord, newRootKey, nowMs: 5 });
+    expect(() => barrier.refresh(record)).toThrow(IntegrityError);
+    barrier.refresh(record, newRootKey);
+    expect(barrier.rootKey().expose()).toEqual(newRootKey);
+    expect(barrier.keyInfo(record)).toEqual({ term: 2, installedMs: 5 });
+    const row = barrier.sealValue(EPOCH_KEY, "x", plaintext);
+    const old = openTestBarrier().barrier;
+    expect(() => old.refresh(record)).toThrow(IntegrityError);
+    expect(() => old.openValue(EPOCH_KEY, "x", row)).toThrow(IntegrityError);
+  });
+
   it("refuses an older keyring record while open", () => {
     const { barrier, initialized } = openTestBarrier();
     barrier.refresh(barrier.rotate({ keyringRecord: initialized.keyringRecord, nowMs: 5 }));

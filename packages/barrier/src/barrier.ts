@@ -2,7 +2,7 @@
  * The barrier: all that passes to storage is sealed here, names and values, and nothing is readable without the keyring.
  * One `Barrier` a thread, all of them over the same `SharedKeys`: what one opens, all have; what one seals, none has.
  */
-import { assert, type Clock, type Entropy, type Logger, SecretBytes } from "@strongroom/runtime";
+import { assert, type Clock, type Entropy, type Logger, present, SecretBytes } from "@strongroom/runtime";
 import { CLUSTER_KEY, KEYRING_KEY, type Mutation, type Row, type Transaction } from "@strongroom/storage";
 import { BarrierView } from "./barrier-view.ts";
 import { encodeClusterRecord } from "./cluster-record.ts";
@@ -122,12 +122,15 @@ export class Barrier {
     else if (before !== term) this.#logger.info("the keyring was rotated", { term });
   }
 
-  /** Opens a keyring record that an entry has just changed, with the root key that this node has. As `open` otherwise. */
-  refresh(keyringRecord: Uint8Array): void {
+  /**
+   * Opens a keyring record that an entry has just changed: with the root key that this node has, or, after a rekey, with the
+   * new one. As `open` otherwise.
+   */
+  refresh(keyringRecord: Uint8Array, newRootKey?: Uint8Array): void {
     const rootKey = this.rootKey();
     try {
       this.open({
-        rootKey: rootKey.expose(),
+        rootKey: newRootKey ?? rootKey.expose(),
         barrierId: this.#keys.barrierId(),
         clusterId: this.#keys.clusterId(),
         keyringRecord,
@@ -193,16 +196,32 @@ export class Barrier {
    * of the row that `keyringRecord` is. In use only once it was applied and `refresh`ed. Throws `KeyringFullError`.
    */
   rotate(parts: { keyringRecord: Uint8Array; nowMs: number }): Uint8Array {
-    const { barrierId } = this;
     const rootKey = this.rootKey();
-    let keyring: KeyringState | undefined;
     try {
-      keyring = unwrapKeyring(this.#wrap, rootKey.expose(), barrierId, parts.keyringRecord);
-      // Holds the old keys' own bytes: wiping it wipes them too.
-      keyring = rotateKeyring(keyring, { maxKeys: MAX_KEYS, nowMs: parts.nowMs, entropy: this.#entropy });
-      return wrapKeyring(this.#wrap, rootKey.expose(), keyring);
+      return this.#rotated({ ...parts, wrapUnder: rootKey.expose() });
     } finally {
-      if (keyring !== undefined) wipeKeyring(keyring);
+      rootKey.wipe();
+    }
+  }
+
+  /**
+   * As `rotate`, wrapped under `newRootKey`, which stays the caller's: who has the old root key opens neither this row nor
+   * what is sealed from it on. `refresh` it with the new root key.
+   */
+  rekey(parts: { keyringRecord: Uint8Array; newRootKey: Uint8Array; nowMs: number }): Uint8Array {
+    assert(parts.newRootKey.length === KEY_BYTES, "keys have 32 bytes");
+    return this.#rotated({ ...parts, wrapUnder: parts.newRootKey });
+  }
+
+  /** The newest data key's term, and when it was made, in wall milliseconds. Throws `IntegrityError`. */
+  keyInfo(keyringRecord: Uint8Array): { readonly term: number; readonly installedMs: number } {
+    const rootKey = this.rootKey();
+    try {
+      const keyring = unwrapKeyring(this.#wrap, rootKey.expose(), this.barrierId, keyringRecord);
+      const { term, installedMs } = present(keyring.dataKeys.at(-1), "a keyring has a key");
+      wipeKeyring(keyring);
+      return { term, installedMs };
+    } finally {
       rootKey.wipe();
     }
   }
@@ -234,6 +253,22 @@ export class Barrier {
 
   get clusterId(): Uint8Array {
     return this.#read(() => this.#keys.clusterId());
+  }
+
+  #rotated(parts: { keyringRecord: Uint8Array; nowMs: number; wrapUnder: Uint8Array }): Uint8Array {
+    const { keyringRecord, nowMs, wrapUnder } = parts;
+    const { barrierId } = this;
+    const rootKey = this.rootKey();
+    let keyring: KeyringState | undefined;
+    try {
+      keyring = unwrapKeyring(this.#wrap, rootKey.expose(), barrierId, keyringRecord);
+      // Holds the old keys' own bytes: wiping it wipes them too.
+      keyring = rotateKeyring(keyring, { maxKeys: MAX_KEYS, nowMs, entropy: this.#entropy });
+      return wrapKeyring(this.#wrap, wrapUnder, keyring);
+    } finally {
+      if (keyring !== undefined) wipeKeyring(keyring);
+      rootKey.wipe();
+    }
   }
 
   #activeTerm(): number {

@@ -4,46 +4,34 @@
  * no share changes nothing but the nonce.
  */
 import { type Cancel, equalBytes, type SecretBytes } from "@strongroom/runtime";
-import {
-  type CeremonyCounts,
-  type CeremonyReply,
-  decodeReply,
-  encodeRequest,
-  type Refusal,
-} from "./ceremony-messages.ts";
-import { CEREMONY_METHOD, type CeremonyParts } from "./ceremony-parts.ts";
-import { InvalidShareError, SealedMessageError, SecondHolderError } from "./errors.ts";
-import {
-  type CeremonyMember,
-  deliveryContext,
-  isProofOf,
-  type MemberProof,
-  sameHolder,
-  shareContext,
-} from "./member-proof.ts";
+import { type Ceremony, CeremonyMembers } from "./ceremony-members.ts";
+import type { CeremonyCounts, CeremonyReply, Refusal } from "./ceremony-messages.ts";
+import type { CeremonyParts } from "./ceremony-parts.ts";
+import { InvalidShareError, SealedMessageError } from "./errors.ts";
+import { type MemberProof, shareContext } from "./member-proof.ts";
 import { decodeSealRecord } from "./seal-record.ts";
-import { createEphemeralKey, type EphemeralKey, openSealed, sealTo } from "./sealed-message.ts";
+import { createEphemeralKey, type EphemeralKey, openSealed } from "./sealed-message.ts";
 import { CEREMONY_TTL_MS, UnsealCeremony } from "./unseal-ceremony.ts";
 
-interface OpenCeremony {
+interface OpenCeremony extends Ceremony {
   readonly ceremony: UnsealCeremony;
   /** What shares are sealed to. */
   readonly key: EphemeralKey;
   /** Of the record that it was begun under; a rekey ends it. */
   readonly recordBytes: Uint8Array;
-  /** Which process speaks for a node, by node id. */
-  readonly holders: Map<number, MemberProof>;
   /** From the share on that made it complete. */
   completion: Promise<CeremonyReply> | undefined;
 }
 
 export class CeremonyCollector {
   readonly #parts: CeremonyParts;
+  readonly #members: CeremonyMembers;
   #current: OpenCeremony | undefined;
   #expiry: Cancel = () => {};
 
   constructor(parts: CeremonyParts) {
     this.#parts = parts;
+    this.#members = new CeremonyMembers(parts);
   }
 
   begin(): CeremonyReply {
@@ -76,7 +64,7 @@ export class CeremonyCollector {
     const { nonce, proof, sealedShare } = request;
     const current = this.#live();
     if (current === undefined || !equalBytes(current.ceremony.nonce, nonce)) return refused("no-such-ceremony");
-    const refusal = await this.#admit(current, caller, proof);
+    const refusal = await this.#members.admit(current, caller, proof);
     if (refusal !== undefined) return refused(refusal);
     const { barrierId } = current.ceremony.record;
     let share: Uint8Array | undefined;
@@ -158,8 +146,8 @@ export class CeremonyCollector {
     try {
       rootKey = await current.ceremony.complete(this.#parts.keyWrap);
       if (!this.#parts.isOpen()) await this.#parts.onOpened(rootKey.expose());
-      const { opened, failed } = await this.#distribute(current, rootKey.expose());
-      return { type: "complete", counts, index, opened: [this.#parts.nodeId, ...opened], failed };
+      const { given, failed } = await this.#members.distribute(current, rootKey.expose(), "deliver");
+      return { type: "complete", counts, index, opened: [this.#parts.nodeId, ...given], failed };
     } catch (error) {
       this.#parts.logger.error("the shares are right, but this node could not be opened with them", {
         cause: String(error),
@@ -174,7 +162,7 @@ export class CeremonyCollector {
   /** Then a share is good for nothing, and is not kept. A member that does not answer may be sealed. */
   async #nobodyIsSealed(current: OpenCeremony): Promise<boolean> {
     if (!this.#parts.isOpen()) return false;
-    const asked = this.#others().map(async (member) => (await this.#askForProof(current, member)).open);
+    const asked = this.#members.others().map(async (member) => (await this.#members.askForProof(current, member)).open);
     const answers = await Promise.allSettled(asked);
     return answers.every((answer) => answer.status === "fulfilled" && answer.value);
   }
@@ -182,82 +170,6 @@ export class CeremonyCollector {
   #closeIfCurrent(current: OpenCeremony): void {
     if (this.#current === current) this.close();
     else current.ceremony.close();
-  }
-
-  #others(): readonly CeremonyMember[] {
-    return this.#parts.members().filter(({ nodeId }) => nodeId !== this.#parts.nodeId);
-  }
-
-  async #distribute(current: OpenCeremony, rootKey: Uint8Array): Promise<{ opened: number[]; failed: number[] }> {
-    const opened: number[] = [];
-    const failed: number[] = [];
-    await Promise.all(
-      this.#others().map(async (member) => {
-        try {
-          await this.#deliver(current, member, rootKey);
-          opened.push(member.nodeId);
-        } catch (error) {
-          failed.push(member.nodeId);
-          this.#parts.logger.warn("a member was not opened; give it shares once it can be reached", {
-            node: member.nodeId,
-            cause: String(error),
-          });
-        }
-      }),
-    );
-    const ascending = (a: number, b: number): number => a - b;
-    return { opened: opened.sort(ascending), failed: failed.sort(ascending) };
-  }
-
-  async #deliver(current: OpenCeremony, member: CeremonyMember, rootKey: Uint8Array): Promise<void> {
-    const { nonce, record } = current.ceremony;
-    const { barrierId } = record;
-    const { open, proof } = await this.#askForProof(current, member);
-    const known = current.holders.get(member.nodeId);
-    if (known !== undefined && !sameHolder(known, proof)) throw new SecondHolderError(member.nodeId);
-    current.holders.set(member.nodeId, proof);
-    if (open) return;
-    const context = deliveryContext({ barrierId, nonce, nodeId: member.nodeId, bootCounter: proof.bootCounter });
-    const sealedRootKey = sealTo(
-      { recipientPublicKey: proof.publicKey, context, plaintext: rootKey },
-      this.#parts.entropy,
-    );
-    const reply = await this.#call(member.nodeId, { type: "deliver", nonce, sealedRootKey });
-    if (reply.type !== "done") throw new SealedMessageError();
-  }
-
-  /** Why `caller` may not speak for the node that it says it is; `undefined` when it may. */
-  async #admit(current: OpenCeremony, caller: number, proof: MemberProof): Promise<Refusal | undefined> {
-    const { nonce, record } = current.ceremony;
-    const member = this.#parts.members().find(({ nodeId }) => nodeId === caller);
-    if (member === undefined) return "not-a-member";
-    if (caller === this.#parts.nodeId) return this.#secondHolder(caller);
-    if (!isProofOf(member, proof, { barrierId: record.barrierId, nonce })) return "malformed";
-    const known = current.holders.get(caller);
-    if (known !== undefined && !sameHolder(known, proof)) {
-      // A copy of its disk, or the node itself, started again since: the one that is found at the member's address counts.
-      const found = await this.#askForProof(current, member).catch(() => undefined);
-      if (found === undefined || !sameHolder(found.proof, proof)) return this.#secondHolder(caller);
-    }
-    current.holders.set(caller, proof);
-    return undefined;
-  }
-
-  #secondHolder(nodeId: number): Refusal {
-    this.#parts.logger.error("a second process speaks for a node; it gets nothing", { node: nodeId });
-    return "second-holder";
-  }
-
-  async #askForProof(current: OpenCeremony, member: CeremonyMember): Promise<{ open: boolean; proof: MemberProof }> {
-    const { nonce, record } = current.ceremony;
-    const { barrierId } = record;
-    const reply = await this.#call(member.nodeId, { type: "prove", nonce, barrierId });
-    if (reply.type !== "proof" || !isProofOf(member, reply.proof, { barrierId, nonce })) throw new SealedMessageError();
-    return reply;
-  }
-
-  async #call(nodeId: number, request: Parameters<typeof encodeRequest>[0]): Promise<CeremonyReply> {
-    return decodeReply(await this.#parts.peers.call(nodeId, CEREMONY_METHOD, encodeRequest(request)));
   }
 
   /** The ceremony that is open, unless its time is up or the seal has changed since. */
@@ -288,6 +200,8 @@ export class CeremonyCollector {
     });
     this.#current = {
       ceremony,
+      nonce: ceremony.nonce,
+      barrierId: ceremony.record.barrierId,
       key: createEphemeralKey(entropy),
       recordBytes,
       holders: new Map(),

@@ -45,24 +45,35 @@ export class CeremonyAttendant {
     return proof;
   }
 
-  /** Opens this node with the root key that was sealed to the key proven. */
-  async receive(nonce: Uint8Array, sealedRootKey: Uint8Array): Promise<CeremonyReply> {
+  /** Takes the root key that was sealed to the key proven: opens this node with it, or keeps it for the rekey to come. */
+  async receive(nonce: Uint8Array, sealedRootKey: Uint8Array, as: "deliver" | "stage"): Promise<CeremonyReply> {
     const attended = this.#attended.get(toHex(nonce));
     if (attended === undefined) return { type: "refused", reason: "no-such-ceremony" };
     const { nodeId, bootCounter, logger } = this.#parts;
-    const context = deliveryContext({ barrierId: attended.barrierId, nonce, nodeId, bootCounter });
+    const context = deliveryContext({ barrierId: attended.barrierId, nonce, nodeId, bootCounter }, as);
     let rootKey: Uint8Array | undefined;
     try {
       rootKey = openSealed({ recipient: attended.key, context, sealed: sealedRootKey });
-      if (!this.#parts.isOpen()) await this.#parts.onOpened(rootKey);
+      if (as === "stage") {
+        this.#parts.stageRootKey(rootKey);
+      } else {
+        this.#forget(toHex(nonce));
+        if (!this.#parts.isOpen()) await this.#parts.onOpened(rootKey);
+      }
       return { type: "done" };
     } catch (cause) {
       logger.warn("the root key that another member gave does not open this node", { cause: String(cause) });
       return { type: "refused", reason: "unseal-failed" };
     } finally {
       rootKey?.fill(0);
-      this.#forget(toHex(nonce));
     }
+  }
+
+  /** What was sealed to the key proven in this ceremony, which the caller wipes. Throws `SealedMessageError`. */
+  open(nonce: Uint8Array, context: Uint8Array, sealed: Uint8Array): Uint8Array {
+    const attended = this.#attended.get(toHex(nonce));
+    if (attended === undefined) throw new SealedMessageError();
+    return openSealed({ recipient: attended.key, context, sealed });
   }
 
   close(): void {

@@ -24,7 +24,45 @@ export type CeremonyRequest =
   /** From the collector: prove yourself, for this ceremony. */
   | { readonly type: "prove"; readonly nonce: Uint8Array; readonly barrierId: Uint8Array }
   /** From the collector: the root key, sealed to the key proven. */
-  | { readonly type: "deliver"; readonly nonce: Uint8Array; readonly sealedRootKey: Uint8Array };
+  | { readonly type: "deliver"; readonly nonce: Uint8Array; readonly sealedRootKey: Uint8Array }
+  /** From the collector: the root key that a rekey is about to bring. */
+  | { readonly type: "stage"; readonly nonce: Uint8Array; readonly sealedRootKey: Uint8Array }
+  /** To the collector, as the two after it: allowed by a token that the sender has checked. */
+  | { readonly type: "rekey-begin"; readonly shares: number; readonly threshold: number; readonly verify: boolean }
+  | { readonly type: "rekey-status" }
+  | { readonly type: "rekey-cancel" }
+  /** To the collector: what a share of the rekey under way is to be sealed to. */
+  | { readonly type: "rekey-key" }
+  /** To the collector: a share of today's seal, or of the new one to prove that it was received. */
+  | {
+      readonly type: "rekey-share";
+      readonly phase: RekeyPhase;
+      readonly nonce: Uint8Array;
+      readonly proof: MemberProof;
+      readonly sealedShare: Uint8Array;
+    };
+
+/** `approve`: shares of today's seal. `verify`: shares of the new one, which is not in force yet. */
+export type RekeyPhase = "approve" | "verify";
+
+export interface RekeyStatus {
+  /** Names the rekey under way; empty when there is none, and then all else is zero. */
+  readonly nonce: Uint8Array;
+  /** Of the new seal. */
+  readonly shares: number;
+  readonly threshold: number;
+  /** Of today's shares. */
+  readonly progress: number;
+  readonly required: number;
+  /** Whether the new seal comes into force only when enough of its shares were given back. */
+  readonly verify: boolean;
+  /** Names the giving back; empty until the new shares are made. */
+  readonly verificationNonce: Uint8Array;
+  readonly verificationProgress: number;
+}
+
+/** What a share led to. `unknown`: the cluster did not say whether the new seal is in force. */
+export type RekeyOutcome = "collecting" | "made" | "committed" | "unknown";
 
 export interface CeremonyCounts {
   /** Shares collected. */
@@ -52,6 +90,14 @@ export type CeremonyReply =
       readonly failed: readonly number[];
     }
   | { readonly type: "proof"; readonly open: boolean; readonly proof: MemberProof }
+  | { readonly type: "rekey"; readonly status: RekeyStatus }
+  /** `sealedShares`: the new seal's shares, 33 bytes each, sealed to the member that was asked; empty unless just made. */
+  | {
+      readonly type: "rekey-taken";
+      readonly status: RekeyStatus;
+      readonly outcome: RekeyOutcome;
+      readonly sealedShares: Uint8Array;
+    }
   | { readonly type: "done" }
   | { readonly type: "refused"; readonly reason: Refusal };
 
@@ -67,18 +113,61 @@ const REFUSALS = [
   "wrong-share",
   "unseal-failed",
   "not-allowed",
+  "rekey-under-way",
+  "sealed",
+  "not-committed",
 ] as const;
 
 export type Refusal = (typeof REFUSALS)[number];
 
-const REQUEST_KIND = { begin: 1, share: 2, status: 3, cancel: 4, prove: 5, deliver: 6 } as const;
-const REPLY_KIND = { begun: 1, counts: 2, taken: 3, complete: 4, proof: 5, done: 6, refused: 7 } as const;
+const REQUEST_KIND = {
+  begin: 1,
+  share: 2,
+  status: 3,
+  cancel: 4,
+  prove: 5,
+  deliver: 6,
+  stage: 7,
+  "rekey-begin": 8,
+  "rekey-status": 9,
+  "rekey-cancel": 10,
+  "rekey-key": 11,
+  "rekey-share": 12,
+} as const;
+const REPLY_KIND = {
+  begun: 1,
+  counts: 2,
+  taken: 3,
+  complete: 4,
+  proof: 5,
+  done: 6,
+  refused: 7,
+  rekey: 8,
+  "rekey-taken": 9,
+} as const;
+/** The order is that of the codes. */
+const PHASES = ["approve", "verify"] as const;
+const OUTCOMES = ["collecting", "made", "committed", "unknown"] as const;
 
 export function encodeRequest(request: CeremonyRequest): Uint8Array {
   const writer = new ByteWriter().u8(VERSION).u8(REQUEST_KIND[request.type]);
   switch (request.type) {
     case "begin":
     case "status":
+    case "rekey-status":
+    case "rekey-cancel":
+    case "rekey-key":
+      break;
+    case "rekey-begin":
+      writer
+        .u8(request.shares)
+        .u8(request.threshold)
+        .u8(request.verify ? 1 : 0);
+      break;
+    case "rekey-share":
+      writer.u8(PHASES.indexOf(request.phase)).bytes(request.nonce);
+      writeProof(writer, request.proof);
+      writer.bytes(request.sealedShare);
       break;
     case "share":
       writer.bytes(request.nonce);
@@ -93,6 +182,7 @@ export function encodeRequest(request: CeremonyRequest): Uint8Array {
       writer.bytes(request.nonce).bytes(request.barrierId);
       break;
     case "deliver":
+    case "stage":
       writer.bytes(request.nonce).bytes(request.sealedRootKey);
       break;
   }
@@ -130,6 +220,13 @@ export function encodeReply(reply: CeremonyReply): Uint8Array {
     case "proof":
       writer.u8(reply.open ? 1 : 0);
       writeProof(writer, reply.proof);
+      break;
+    case "rekey":
+      writeRekeyStatus(writer, reply.status);
+      break;
+    case "rekey-taken":
+      writeRekeyStatus(writer, reply.status);
+      writer.u8(OUTCOMES.indexOf(reply.outcome)).bytes(reply.sealedShares);
       break;
     case "refused":
       writer.u8(REFUSALS.indexOf(reply.reason));
@@ -172,6 +269,24 @@ function readRequest(kind: number, reader: ByteReader): CeremonyRequest {
       return { type: "prove", nonce: copy(reader), barrierId: copy(reader) };
     case REQUEST_KIND.deliver:
       return { type: "deliver", nonce: copy(reader), sealedRootKey: copy(reader) };
+    case REQUEST_KIND.stage:
+      return { type: "stage", nonce: copy(reader), sealedRootKey: copy(reader) };
+    case REQUEST_KIND["rekey-begin"]:
+      return { type: "rekey-begin", shares: reader.u8(), threshold: reader.u8(), verify: reader.u8() === 1 };
+    case REQUEST_KIND["rekey-status"]:
+      return { type: "rekey-status" };
+    case REQUEST_KIND["rekey-cancel"]:
+      return { type: "rekey-cancel" };
+    case REQUEST_KIND["rekey-key"]:
+      return { type: "rekey-key" };
+    case REQUEST_KIND["rekey-share"]:
+      return {
+        type: "rekey-share",
+        phase: oneOf(PHASES, reader.u8()),
+        nonce: copy(reader),
+        proof: readProof(reader),
+        sealedShare: copy(reader),
+      };
     default:
       throw new SealedMessageError();
   }
@@ -197,14 +312,53 @@ function readReply(kind: number, reader: ByteReader): CeremonyReply {
       return { type: "proof", open: reader.u8() === 1, proof: readProof(reader) };
     case REPLY_KIND.done:
       return { type: "done" };
-    case REPLY_KIND.refused: {
-      const reason = REFUSALS[reader.u8()];
-      if (reason === undefined) throw new SealedMessageError();
-      return { type: "refused", reason };
-    }
+    case REPLY_KIND.rekey:
+      return { type: "rekey", status: readRekeyStatus(reader) };
+    case REPLY_KIND["rekey-taken"]:
+      return {
+        type: "rekey-taken",
+        status: readRekeyStatus(reader),
+        outcome: oneOf(OUTCOMES, reader.u8()),
+        sealedShares: copy(reader),
+      };
+    case REPLY_KIND.refused:
+      return { type: "refused", reason: oneOf(REFUSALS, reader.u8()) };
     default:
       throw new SealedMessageError();
   }
+}
+
+/** Also what a node's own threads tell each other of a rekey. */
+export function writeRekeyStatus(writer: ByteWriter, status: RekeyStatus): void {
+  const { nonce, shares, threshold, progress, required, verify, verificationNonce, verificationProgress } = status;
+  writer
+    .bytes(nonce)
+    .u8(shares)
+    .u8(threshold)
+    .u8(progress)
+    .u8(required)
+    .u8(verify ? 1 : 0);
+  writer.bytes(verificationNonce).u8(verificationProgress);
+}
+
+/** Throws `ShortInputError`. */
+export function readRekeyStatus(reader: ByteReader): RekeyStatus {
+  return {
+    nonce: copy(reader),
+    shares: reader.u8(),
+    threshold: reader.u8(),
+    progress: reader.u8(),
+    required: reader.u8(),
+    verify: reader.u8() === 1,
+    verificationNonce: copy(reader),
+    verificationProgress: reader.u8(),
+  };
+}
+
+function oneOf<T>(values: readonly T[], code: number): T {
+  const value = values[code];
+  if (value === undefined) throw new SealedMessageError();
+  return value;
 }
 
 function writeCounts(writer: ByteWriter, { progress, threshold, shares }: CeremonyCounts): void {

@@ -12,6 +12,12 @@ export interface CeremonyPeers {
   call(nodeId: number, method: string, payload: Uint8Array): Promise<Uint8Array>;
 }
 
+export interface RekeyChange {
+  readonly rootKey: Uint8Array;
+  readonly record: Uint8Array;
+  readonly previous: Uint8Array;
+}
+
 export interface CeremonyParts {
   readonly nodeId: number;
   /** Counted and synced at each start of the node. */
@@ -27,6 +33,14 @@ export interface CeremonyParts {
   readonly isOpen: () => boolean;
   /** Opens this node's barrier. The bytes are wiped once the promise has settled. Rejects when it does not open. */
   readonly onOpened: (rootKey: Uint8Array) => Promise<void>;
+  /** Keeps a copy of the root key that a rekey is about to bring, until the keyring has changed or some minutes are over. */
+  readonly stageRootKey: (rootKey: Uint8Array) => void;
+  /**
+   * Commits a rekey: `record` in the place of `previous`, and the keyring under `rootKey` with a new data key, in one
+   * command. Resolves to whether it is known to be in force; throws `CeremonyRefusedError` when the seal is no longer
+   * `previous`, and what a commit throws. All three stay the caller's.
+   */
+  readonly commitRekey: (change: RekeyChange) => Promise<"committed" | "unknown">;
   /** A signature by this node's identity key: Ed25519, or ECDSA with SHA-256 as DER. */
   readonly sign: (message: Uint8Array) => Uint8Array;
   readonly keyWrap: KeyWrap;

@@ -3,7 +3,7 @@
  * collector, which opens itself and then gives the root key to every member that proves itself. Nothing protects from a
  * collector that was taken over: it sees the shares.
  */
-
+import { SecretBytes } from "@strongroom/runtime";
 import { CeremonyCollector } from "./ceremony-collector.ts";
 import { CeremonyAttendant } from "./ceremony-member.ts";
 import {
@@ -15,6 +15,9 @@ import {
   encodeReply,
   encodeRequest,
   type Refusal,
+  type RekeyOutcome,
+  type RekeyPhase,
+  type RekeyStatus,
 } from "./ceremony-messages.ts";
 import { CEREMONY_METHOD, type CeremonyParts } from "./ceremony-parts.ts";
 import {
@@ -27,8 +30,10 @@ import {
   UnsealFailedError,
   WrongShareError,
 } from "./errors.ts";
-import { shareContext } from "./member-proof.ts";
+import { newSharesContext, shareContext } from "./member-proof.ts";
+import { RekeyCollector } from "./rekey-collector.ts";
 import { sealTo } from "./sealed-message.ts";
+import { checkSealConfig, type SealConfig } from "./shamir.ts";
 
 export interface CeremonyStatus extends CeremonyCounts {
   /** Of this node. */
@@ -49,17 +54,30 @@ export type CancelApproval =
   | { readonly kind: "signatures"; readonly signatures: readonly Uint8Array[] }
   | { readonly kind: "authorized" };
 
+export interface RekeyProgress {
+  /** After the share. */
+  readonly status: RekeyStatus;
+  readonly outcome: RekeyOutcome;
+  /** The new seal's shares, when this share was the last that their making took. */
+  readonly shares: readonly SecretBytes[];
+}
+
+type ShareMessage = Extract<CeremonyRequest, { type: "share" | "rekey-share" }>;
+type CollectorQuestion = Exclude<CeremonyRequest, ShareMessage | { type: "prove" | "deliver" | "stage" }>;
+
 /** A ceremony can end, or the collector change, between two messages; then the request starts over. */
 const ATTEMPTS = 3;
 
 export class CeremonyService {
   readonly #parts: CeremonyParts;
   readonly #collector: CeremonyCollector;
+  readonly #rekeys: RekeyCollector;
   readonly #attendant: CeremonyAttendant;
 
   constructor(parts: CeremonyParts) {
     this.#parts = parts;
     this.#collector = new CeremonyCollector(parts);
+    this.#rekeys = new RekeyCollector(parts);
     this.#attendant = new CeremonyAttendant(parts);
   }
 
@@ -100,9 +118,40 @@ export class CeremonyService {
     if (reply.type === "refused") throw this.#errorOf(reply.reason);
   }
 
+  /** Starts a rekey to a seal of `config`; the caller has checked a token. Throws `CeremonyRefusedError`, `SealConfigError`. */
+  async beginRekey(config: SealConfig, verify: boolean): Promise<RekeyStatus> {
+    checkSealConfig(config);
+    return this.#rekeyStatus({ type: "rekey-begin", ...config, verify });
+  }
+
+  /** Of the rekey under way, if there is one. */
+  rekeyStatus(): Promise<RekeyStatus> {
+    return this.#rekeyStatus({ type: "rekey-status" });
+  }
+
+  /** Ends the rekey under way; the caller has checked a token. Throws `CeremonyRefusedError` when there is none. */
+  async cancelRekey(): Promise<void> {
+    await this.#untilSettled((collector) => this.#ask(collector, { type: "rekey-cancel" }));
+  }
+
+  /**
+   * Gives one share to the rekey that `nonce` names. `share` stays the caller's to wipe, the new shares are the caller's
+   * too. Throws as `submitShare`, and `CeremonyRefusedError` when no such rekey is under way.
+   */
+  async submitRekeyShare(phase: RekeyPhase, nonce: Uint8Array, share: Uint8Array): Promise<RekeyProgress> {
+    const collector = this.#parts.collector() ?? this.#parts.nodeId;
+    if (collector !== this.#parts.nodeId) return this.#forwardRekeyShare(collector, { phase, nonce, share });
+    const step = await this.#rekeys.takeOwn(phase, nonce, share);
+    if (step.type === "refused") throw this.#errorOf(step.reason);
+    const { status, outcome, shares } = step;
+    return { status, outcome, shares };
+  }
+
   /** To be called when another node collects from now on: what was collected here is wiped. */
   collectorChanged(): void {
-    if (this.#parts.collector() !== this.#parts.nodeId) this.#collector.close();
+    if (this.#parts.collector() === this.#parts.nodeId) return;
+    this.#collector.close();
+    this.#rekeys.close();
   }
 
   /** Answers another member; `caller` is whom its connection proves it to be. */
@@ -118,6 +167,7 @@ export class CeremonyService {
   /** Wipes all shares and keys. Idempotent. */
   close(): void {
     this.#collector.close();
+    this.#rekeys.close();
     this.#attendant.close();
   }
 
@@ -130,20 +180,20 @@ export class CeremonyService {
           proof: this.#attendant.prove(request.nonce, request.barrierId),
         };
       case "deliver":
-        return this.#attendant.receive(request.nonce, request.sealedRootKey);
-      case "begin":
-      case "status":
-      case "cancel":
-      case "share":
+      case "stage":
+        return this.#attendant.receive(request.nonce, request.sealedRootKey, request.type);
+      default:
         break;
     }
     if (!this.#parts.members().some(({ nodeId }) => nodeId === caller))
       return { type: "refused", reason: "not-a-member" };
     if (this.#parts.collector() !== this.#parts.nodeId) return { type: "refused", reason: "not-collector" };
-    return request.type === "share" ? this.#collector.takeFrom(caller, request) : this.#collectorAnswer(request);
+    if (request.type === "share") return this.#collector.takeFrom(caller, request);
+    if (request.type === "rekey-share") return this.#rekeys.takeFrom(caller, request);
+    return this.#collectorAnswer(request);
   }
 
-  #collectorAnswer(request: Extract<CeremonyRequest, { type: "begin" | "status" | "cancel" }>): CeremonyReply {
+  #collectorAnswer(request: CollectorQuestion): CeremonyReply {
     switch (request.type) {
       case "begin":
         return this.#collector.begin();
@@ -151,7 +201,50 @@ export class CeremonyService {
         return this.#collector.counts();
       case "cancel":
         return this.#collector.cancel(request.signatures);
+      case "rekey-begin": {
+        const { shares, threshold, verify } = request;
+        return this.#rekeys.begin({ shares, threshold }, verify);
+      }
+      case "rekey-status":
+        return this.#rekeys.status();
+      case "rekey-cancel":
+        return this.#rekeys.cancel();
+      case "rekey-key":
+        return this.#rekeys.shareKey();
     }
+  }
+
+  async #rekeyStatus(request: CollectorQuestion): Promise<RekeyStatus> {
+    const reply = await this.#untilSettled((collector) => this.#ask(collector, request));
+    if (reply.type !== "rekey") throw new SealedMessageError();
+    return reply.status;
+  }
+
+  async #forwardRekeyShare(
+    collector: number,
+    { phase, nonce, share }: { phase: RekeyPhase; nonce: Uint8Array; share: Uint8Array },
+  ): Promise<RekeyProgress> {
+    const begun = await this.#ask(collector, { type: "rekey-key" });
+    if (begun.type === "refused") throw this.#errorOf(begun.reason);
+    if (begun.type !== "begun") throw new SealedMessageError();
+    const { barrierId, publicKey } = begun;
+    const bound = { barrierId, nonce: begun.nonce, nodeId: this.#parts.nodeId };
+    const proof = this.#attendant.prove(begun.nonce, barrierId);
+    const context = shareContext(bound);
+    const sealedShare = sealTo({ recipientPublicKey: publicKey, context, plaintext: share }, this.#parts.entropy);
+    const reply = await this.#ask(collector, { type: "rekey-share", phase, nonce, proof, sealedShare });
+    if (reply.type === "refused") throw this.#errorOf(reply.reason);
+    if (reply.type !== "rekey-taken") throw new SealedMessageError();
+    const { status, outcome, sealedShares } = reply;
+    if (sealedShares.length === 0) return { status, outcome, shares: [] };
+    const opened = this.#attendant.open(begun.nonce, newSharesContext(bound), sealedShares);
+    const size = opened.length / status.shares;
+    const shares = Array.from(
+      { length: status.shares },
+      (_, i) => new SecretBytes(opened.slice(i * size, (i + 1) * size)),
+    );
+    opened.fill(0);
+    return { status, outcome, shares };
   }
 
   async #forwardShare(collector: number, share: Uint8Array): Promise<CeremonyReply> {
@@ -164,11 +257,10 @@ export class CeremonyService {
     return this.#ask(collector, { type: "share", nonce, proof, sealedShare });
   }
 
-  async #ask(
-    collector: number,
-    request: Extract<CeremonyRequest, { type: "begin" | "status" | "cancel" | "share" }>,
-  ): Promise<CeremonyReply> {
-    if (collector === this.#parts.nodeId && request.type !== "share") return this.#collectorAnswer(request);
+  async #ask(collector: number, request: CollectorQuestion | ShareMessage): Promise<CeremonyReply> {
+    if (collector === this.#parts.nodeId && request.type !== "share" && request.type !== "rekey-share") {
+      return this.#collectorAnswer(request);
+    }
     try {
       return decodeReply(await this.#parts.peers.call(collector, CEREMONY_METHOD, encodeRequest(request)));
     } catch (cause) {
@@ -212,6 +304,14 @@ export class CeremonyService {
       case "not-allowed":
         return new CeremonyRefusedError(
           "cancelling takes the share that started the ceremony, as many shares as the threshold says, or a sudo token",
+        );
+      case "rekey-under-way":
+        return new CeremonyRefusedError("a rekey is under way already; cancel it first, or give it shares");
+      case "sealed":
+        return new CeremonyRefusedError("the node that leads is sealed; open the cluster first");
+      case "not-committed":
+        return new CeremonyUnavailableError(
+          "the cluster did not take the new seal: today's shares stay the right ones; start the rekey again",
         );
       case "malformed":
         return new SealedMessageError();

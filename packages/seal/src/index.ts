@@ -2,10 +2,11 @@
  * Who may open the barrier: shares of an unseal key in the hands of custodians, and the ceremony in which enough of them
  * open the whole cluster at once.
  */
-export type { CeremonyCounts } from "./ceremony-messages.ts";
-export type { CeremonyParts, CeremonyPeers } from "./ceremony-parts.ts";
+export type { CeremonyCounts, RekeyOutcome, RekeyPhase, RekeyStatus } from "./ceremony-messages.ts";
+export { readRekeyStatus, writeRekeyStatus } from "./ceremony-messages.ts";
+export type { CeremonyParts, CeremonyPeers, RekeyChange } from "./ceremony-parts.ts";
 export { CEREMONY_METHOD } from "./ceremony-parts.ts";
-export type { CancelApproval, CeremonyStatus, ShareOutcome } from "./ceremony-service.ts";
+export type { CancelApproval, CeremonyStatus, RekeyProgress, ShareOutcome } from "./ceremony-service.ts";
 export { CeremonyService } from "./ceremony-service.ts";
 export {
   CeremonyRefusedError,

@@ -45,14 +45,13 @@ export function proofMessage({ barrierId, nonce, nodeId, bootCounter, publicKey 
   ]);
 }
 
-/** What the root key sealed to that member is bound to. */
-export function deliveryContext({
-  barrierId,
-  nonce,
-  nodeId,
-  bootCounter,
-}: Omit<ProofStatement, "publicKey">): Uint8Array {
-  return encodeFields(["strongroom root key v1", barrierId, nonce, u64Bytes(nodeId), u64Bytes(bootCounter)]);
+/** What the root key sealed to that member is bound to: today's, to be opened with, or the next one, to be kept ready. */
+export function deliveryContext(
+  { barrierId, nonce, nodeId, bootCounter }: Omit<ProofStatement, "publicKey">,
+  as: "deliver" | "stage",
+): Uint8Array {
+  const label = as === "deliver" ? "strongroom root key v1" : "strongroom next root key v1";
+  return encodeFields([label, barrierId, nonce, u64Bytes(nodeId), u64Bytes(bootCounter)]);
 }
 
 /** What a share sealed to the collector is bound to. */
@@ -66,6 +65,15 @@ export function shareContext({
   nodeId: number;
 }): Uint8Array {
   return encodeFields(["strongroom share v1", barrierId, nonce, u64Bytes(nodeId)]);
+}
+
+/** What the shares of a new seal are bound to, on their way from the collector to the member that was asked. */
+export function newSharesContext({
+  barrierId,
+  nonce,
+  nodeId,
+}: Pick<ProofStatement, "barrierId" | "nonce" | "nodeId">): Uint8Array {
+  return encodeFields(["strongroom new shares v1", barrierId, nonce, u64Bytes(nodeId)]);
 }
 
 export function isProofOf(

@@ -75,7 +75,8 @@ export function openSealed(message: { recipient: EphemeralKey; context: Uint8Arr
     plaintext.fill(0);
     throw new SealedMessageError({ cause });
   }
-  return plaintext;
+  // No `Buffer`: its `slice` would be a view of what the caller wipes.
+  return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
 }
 
 function agree(parts: { privateKey: KeyObject; peer: Uint8Array; transcript: readonly Uint8Array[] }): {

@@ -141,7 +141,7 @@ describe("the seal's vectors", () => {
     const [nonce, publicKey] = [fromHex(hex.nonce), fromHex(hex.publicKey)];
     const parts = { barrierId, nonce, nodeId, bootCounter };
     expect(toHex(shareContext(parts))).toBe(hex.share);
-    expect(toHex(deliveryContext(parts))).toBe(hex.delivery);
+    expect(toHex(deliveryContext(parts, "deliver"))).toBe(hex.delivery);
     expect(toHex(proofMessage({ ...parts, publicKey }))).toBe(hex.proof);
     expect(toHex(fields("strongroom share v1", barrierId, nonce, u64(nodeId)))).toBe(hex.share);
     expect(toHex(fields("strongroom root key v1", barrierId, nonce, u64(nodeId), u64(bootCounter)))).toBe(hex.delivery);

@@ -11,6 +11,8 @@ export interface TestNode {
   readonly service: CeremonyService;
   readonly nodeId: number;
   open: boolean;
+  /** The root key that a rekey was about to bring. */
+  staged: Uint8Array | undefined;
 }
 
 export interface CallRecord {
@@ -28,7 +30,9 @@ export class TestCluster {
   readonly unreachable: Set<number> = new Set();
   /** All that went over the wire, requests only. */
   readonly calls: CallRecord[] = [];
-  readonly rootKey: Uint8Array;
+  rootKey: Uint8Array;
+  /** No rekey is committed. */
+  commitFails = false;
   leader: number | undefined = 1;
   record: Uint8Array | undefined;
   shares: readonly Uint8Array[] = [];
@@ -67,6 +71,7 @@ export class TestCluster {
     const node: TestNode = {
       nodeId,
       open: false,
+      staged: undefined,
       service: new CeremonyService({
         nodeId,
         bootCounter,
@@ -78,6 +83,16 @@ export class TestCluster {
         onOpened: async (rootKey) => {
           if (!equalBytes(rootKey, this.rootKey)) throw new Error("not the root key");
           node.open = true;
+        },
+        stageRootKey: (rootKey) => {
+          node.staged = rootKey.slice();
+        },
+        commitRekey: async ({ rootKey, record, previous }) => {
+          if (this.commitFails) throw new Error("not committed");
+          if (this.record === undefined || !equalBytes(previous, this.record)) throw new Error("another seal");
+          this.record = record.slice();
+          this.rootKey = rootKey.slice();
+          return "committed";
         },
         sign: (message) => new Uint8Array(sign(null, message, identityOf(nodeId))),
         keyWrap: createTestKeyWrap(this.entropy),
