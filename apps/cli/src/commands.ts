@@ -58,6 +58,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Set up a new cluster and make its key shares",
     load: async () => (await import("./commands/operator-init.ts")).operatorInit,
   },
+  "operator rekey": {
+    summary: "Replace the key shares, the root key and the data key",
+    load: async () => (await import("./commands/operator-rekey.ts")).operatorRekey,
+  },
+  "operator rotate": {
+    summary: "Seal new rows with a new key",
+    load: async () => (await import("./commands/operator-rotate.ts")).operatorRotate,
+  },
+  "operator key-status": {
+    summary: "Show which key seals new rows",
+    load: async () => (await import("./commands/operator-key-status.ts")).operatorKeyStatus,
+  },
   "operator unseal": {
     summary: "Give one key share",
     load: async () => (await import("./commands/operator-unseal.ts")).operatorUnseal,

@@ -5,6 +5,7 @@
  */
 import type { Barrier } from "@strongroom/barrier";
 import type { SecretBytes } from "@strongroom/runtime";
+import type { RekeyPhase, RekeyProgress, RekeyStatus, SealConfig } from "@strongroom/seal";
 import type { Transaction } from "@strongroom/storage";
 
 /** A node's view of its seal, cheap to ask for: health checks poll it. */
@@ -54,6 +55,16 @@ export interface SealGate {
   submitShare(share: Uint8Array): Promise<SealStatus>;
   /** Forgets the shares that this node was given. */
   reset(): Promise<SealStatus>;
+  /** Starts a rekey; core has checked a token. Throws `seal`'s `CeremonyRefusedError` when one is under way. */
+  beginRekey(config: SealConfig, verify: boolean): Promise<RekeyStatus>;
+  rekeyStatus(): Promise<RekeyStatus>;
+  /** Throws `seal`'s `CeremonyRefusedError` when none is under way. */
+  cancelRekey(): Promise<void>;
+  /**
+   * Gives one share to the rekey that `nonce` names; the gate owns `share` and wipes it, the caller what new shares come
+   * back. Throws as `submitShare`, and `CeremonyRefusedError`.
+   */
+  submitRekeyShare(phase: RekeyPhase, nonce: Uint8Array, share: Uint8Array): Promise<RekeyProgress>;
   /** Ends verification, then takes the keys away from every thread of this node. Resolves when no key is left. */
   seal(): Promise<void>;
 }

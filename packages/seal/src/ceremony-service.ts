@@ -172,18 +172,12 @@ export class CeremonyService {
   }
 
   async #answer(request: CeremonyRequest, caller: number): Promise<CeremonyReply> {
-    switch (request.type) {
-      case "prove":
-        return {
-          type: "proof",
-          open: this.#parts.isOpen(),
-          proof: this.#attendant.prove(request.nonce, request.barrierId),
-        };
-      case "deliver":
-      case "stage":
-        return this.#attendant.receive(request.nonce, request.sealedRootKey, request.type);
-      default:
-        break;
+    if (request.type === "prove") {
+      const proof = this.#attendant.prove(request.nonce, request.barrierId);
+      return { type: "proof", open: this.#parts.isOpen(), proof };
+    }
+    if (request.type === "deliver" || request.type === "stage") {
+      return this.#attendant.receive(request.nonce, request.sealedRootKey, request.type);
     }
     if (!this.#parts.members().some(({ nodeId }) => nodeId === caller))
       return { type: "refused", reason: "not-a-member" };

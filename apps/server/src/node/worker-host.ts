@@ -125,7 +125,7 @@ export class WorkerHost {
     });
     const closers: (() => Promise<void> | void)[] = [];
     if (parts.index === 0)
-      closers.push(await startDuties({ ...parts, core, store, cluster, barrier, manager, identity, self }));
+      closers.push(await startDuties({ ...parts, core, store, cluster, barrier, manager, identity, self, seal }));
     const doors = await openDoors(parts, core);
     closers.push(
       () => core.close(),
@@ -159,6 +159,7 @@ interface DutyParts extends WorkerHostParts {
   readonly manager: MembershipManager;
   readonly identity: NodeIdentity;
   readonly self: NodeRecord;
+  readonly seal: NodeSealGate;
 }
 
 /** What one worker of a node does for all: its seal, admitting nodes; and on the leader promoting them and working in the background. */
@@ -173,6 +174,7 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     nodes,
     self,
     onCertified: parts.onCertified,
+    sealNode: () => parts.seal.seal(),
     clock,
     timers,
     entropy,

@@ -17,9 +17,19 @@ import {
 } from "@strongroom/core";
 import type { Clock, Entropy, Logger, SecretBytes, Timers } from "@strongroom/runtime";
 import { StrongroomError, silentLogger } from "@strongroom/runtime";
-import { createShamirSeal, decodeSealRecord, sealTo } from "@strongroom/seal";
+import {
+  createEphemeralKey,
+  createShamirSeal,
+  decodeSealRecord,
+  type RekeyPhase,
+  type RekeyProgress,
+  type RekeyStatus,
+  type SealConfig,
+  sealTo,
+} from "@strongroom/seal";
 import { CLUSTER_KEY, SEAL_RECORD_KEY, Transaction } from "@strongroom/storage";
 import { uuidText } from "./ids.ts";
+import { decodeOwnRekeyStatus, encodeOwnRekeyBegin, encodeOwnRekeyShare, openOwnRekeyReply } from "./rekey-messages.ts";
 import { decodeStatus, OWN_METHOD, type OwnCeremonyStatus, SHARE_CONTEXT } from "./seal-host.ts";
 
 export interface NodeSealGateParts {
@@ -122,6 +132,30 @@ export class NodeSealGate implements SealGate {
       // Nothing to forget is what was asked for.
       if (error instanceof StrongroomError && error.code === "ceremony_refused") return this.#recorded();
       throw error;
+    }
+  }
+
+  async beginRekey(config: SealConfig, verify: boolean): Promise<RekeyStatus> {
+    return decodeOwnRekeyStatus(await this.#callHost(OWN_METHOD.rekeyBegin, encodeOwnRekeyBegin(config, verify)));
+  }
+
+  async rekeyStatus(): Promise<RekeyStatus> {
+    return decodeOwnRekeyStatus(await this.#callHost(OWN_METHOD.rekeyStatus, new Uint8Array(0)));
+  }
+
+  async cancelRekey(): Promise<void> {
+    await this.#callHost(OWN_METHOD.rekeyCancel, new Uint8Array(0));
+  }
+
+  async submitRekeyShare(phase: RekeyPhase, nonce: Uint8Array, share: Uint8Array): Promise<RekeyProgress> {
+    const { entropy } = this.#parts;
+    try {
+      const hostKey = await this.#callHost(OWN_METHOD.key, new Uint8Array(0));
+      const reply = createEphemeralKey(entropy);
+      const payload = encodeOwnRekeyShare({ phase, nonce, share, hostKey, replyKey: reply.publicKey }, entropy);
+      return openOwnRekeyReply(reply, await this.#callHost(OWN_METHOD.rekeyShare, payload));
+    } finally {
+      share.fill(0);
     }
   }
 

@@ -4,7 +4,7 @@
  * shares, sealed to a key of its own, so that no share lies in a message between threads.
  */
 import type { Barrier } from "@strongroom/barrier";
-import { createKeyWrap, decodeClusterRecord } from "@strongroom/barrier";
+import { createKeyWrap, decodeClusterRecord, IntegrityError } from "@strongroom/barrier";
 import type { ClusterClient, NodeIdentity, ServedCaller, WorkerStore } from "@strongroom/cluster";
 import { caFingerprint, signNodeCertificate } from "@strongroom/cluster";
 import {
@@ -29,6 +29,14 @@ import {
 import { CLUSTER_KEY, KEYRING_KEY, SEAL_RECORD_KEY } from "@strongroom/storage";
 import { uuidText } from "./ids.ts";
 import type { NodeDirectory } from "./node-directory.ts";
+import { RekeyHost } from "./rekey-host.ts";
+import {
+  decodeOwnRekeyBegin,
+  decodeOwnRekeyShare,
+  encodeOwnRekeyReply,
+  encodeOwnRekeyStatus,
+  openOwnRekeyShare,
+} from "./rekey-messages.ts";
 
 export interface SealHostParts {
   readonly store: WorkerStore;
@@ -44,6 +52,8 @@ export interface SealHostParts {
   };
   /** The identity has just been certified: the cluster port can be opened. */
   readonly onCertified: () => void;
+  /** Takes the keys away from all threads of this node. */
+  readonly sealNode: () => Promise<void>;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly entropy: Entropy;
@@ -56,6 +66,10 @@ export const OWN_METHOD = {
   share: "own.seal-share",
   status: "own.seal-status",
   reset: "own.seal-reset",
+  rekeyBegin: "own.rekey-begin",
+  rekeyStatus: "own.rekey-status",
+  rekeyCancel: "own.rekey-cancel",
+  rekeyShare: "own.rekey-share",
 } as const;
 
 export const SHARE_CONTEXT: Uint8Array = utf8("strongroom share within its node v1");
@@ -83,12 +97,14 @@ class ForeignCallerError extends StrongroomError {
 export class SealHost {
   readonly #parts: SealHostParts;
   readonly #ceremonies: CeremonyService;
+  readonly #rekey: RekeyHost;
   readonly #shareKey: EphemeralKey;
   #publishing: Promise<void> = Promise.resolve();
 
   constructor(parts: SealHostParts) {
     this.#parts = parts;
     this.#shareKey = createEphemeralKey(parts.entropy);
+    this.#rekey = new RekeyHost(parts);
     this.#ceremonies = new CeremonyService(this.#ceremonyParts());
     this.#serve();
     parts.store.onInvalidation((event) => {
@@ -104,6 +120,7 @@ export class SealHost {
 
   close(): void {
     this.#ceremonies.close();
+    this.#rekey.close();
   }
 
   #serve(): void {
@@ -123,6 +140,16 @@ export class SealHost {
       await this.#ceremonies.cancel({ kind: "authorized" });
       return encodeStatus(await this.#ceremonies.status());
     });
+    own(OWN_METHOD.rekeyBegin, async (payload) => {
+      const { config, verify } = decodeOwnRekeyBegin(payload);
+      return encodeOwnRekeyStatus(await this.#ceremonies.beginRekey(config, verify));
+    });
+    own(OWN_METHOD.rekeyStatus, async () => encodeOwnRekeyStatus(await this.#ceremonies.rekeyStatus()));
+    own(OWN_METHOD.rekeyCancel, async () => {
+      await this.#ceremonies.cancelRekey();
+      return new Uint8Array(0);
+    });
+    own(OWN_METHOD.rekeyShare, (payload) => this.#takeRekeyShare(payload));
     own(OWN_METHOD.share, async (sealed) => {
       const share = openSealed({ recipient: this.#shareKey, context: SHARE_CONTEXT, sealed });
       try {
@@ -131,6 +158,18 @@ export class SealHost {
         share.fill(0);
       }
     });
+  }
+
+  /** As the shares of an unsealing, and the answer's new shares are sealed to a key of the worker that asked. */
+  async #takeRekeyShare(payload: Uint8Array): Promise<Uint8Array> {
+    const { replyKey, sealed } = decodeOwnRekeyShare(payload);
+    const { phase, nonce, share } = openOwnRekeyShare(this.#shareKey, sealed);
+    try {
+      const progress = await this.#ceremonies.submitRekeyShare(phase, nonce, share);
+      return encodeOwnRekeyReply(progress, replyKey, this.#parts.entropy);
+    } finally {
+      share.fill(0);
+    }
   }
 
   #assertOwn(caller: ServedCaller): void {
@@ -151,6 +190,8 @@ export class SealHost {
       sealRecord: () => readValue(store, SEAL_RECORD_KEY),
       isOpen: () => !barrier.sealed,
       onOpened: (rootKey) => this.open(rootKey),
+      stageRootKey: (rootKey) => this.#rekey.stage(rootKey),
+      commitRekey: (change) => this.#rekey.commit(change),
       sign: (message) => identity.sign(message),
       keyWrap: createKeyWrap({ entropy }),
       clock,
@@ -221,7 +262,7 @@ export class SealHost {
       const row = snapshot.get(KEYRING_KEY);
       snapshot.release();
       if (row === undefined) return;
-      barrier.refresh(row.value);
+      this.#rekey.refresh(row.value);
       try {
         await cluster.keysPublished(row.revision.index);
         return;
@@ -236,9 +277,20 @@ export class SealHost {
   #refresh(): void {
     this.#publishing = this.#publishing
       .then(() => this.#publishKeys())
-      .catch((error: unknown) =>
-        this.#parts.logger.error("the changed keyring could not be opened", { error: asError(error) }),
-      );
+      .catch((error: unknown) => this.#keyringLost(asError(error)));
+  }
+
+  /** With keys that the cluster no longer uses a node could only serve what is old. */
+  async #keyringLost(error: Error): Promise<void> {
+    const { logger, barrier, sealNode } = this.#parts;
+    logger.error("the changed keyring could not be opened", { error });
+    if (!(error instanceof IntegrityError) || barrier.sealed) return;
+    logger.error(
+      "this node seals itself: the cluster was rekeyed while it could not be told; unseal it with the new shares",
+    );
+    await sealNode().catch((cause: unknown) =>
+      logger.error("this node could not be sealed", { error: asError(cause) }),
+    );
   }
 }
 

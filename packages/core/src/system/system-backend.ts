@@ -13,6 +13,10 @@ import { raftConfigurationPath } from "./raft-configuration.ts";
 import { raftDigestPath } from "./raft-digest.ts";
 import { raftJoinTokenPath } from "./raft-join-token.ts";
 import { raftRemovePeerPath } from "./raft-remove-peer.ts";
+import { rekeyInitPath } from "./rekey-init.ts";
+import { rekeyUpdatePath } from "./rekey-update.ts";
+import { rekeyVerifyPath } from "./rekey-verify.ts";
+import { keyStatusPath, rotatePath } from "./rotate.ts";
 import { sealPath } from "./seal.ts";
 import { sealStatusPath } from "./seal-status.ts";
 import { stepDownPath } from "./step-down.ts";
@@ -23,6 +27,7 @@ import { unsealPath } from "./unseal.ts";
 const SYSTEM_PATHS = [
   healthPath,
   initPath,
+  keyStatusPath,
   internalUiMountPath,
   internalUiMountsPath,
   leaderPath,
@@ -33,6 +38,10 @@ const SYSTEM_PATHS = [
   raftDigestPath,
   raftJoinTokenPath,
   raftRemovePeerPath,
+  rekeyInitPath,
+  rekeyUpdatePath,
+  rekeyVerifyPath,
+  rotatePath,
   sealPath,
   sealStatusPath,
   stepDownPath,

@@ -1,7 +1,8 @@
 /** `sys/unseal`: one share of the unseal key, or a fresh start. */
-import { definePath, type JsonNode, LogicalError } from "@strongroom/logical";
-import { InvalidShareError, NotInitializedError, parseShare } from "@strongroom/seal";
+import { definePath, LogicalError } from "@strongroom/logical";
+import { NotInitializedError } from "@strongroom/seal";
 import { sealStatusBody } from "./seal-status-body.ts";
+import { shareOf } from "./share-field.ts";
 import type { SystemPath, SystemServices } from "./system-path.ts";
 
 export function unsealPath({ dependencies }: SystemServices): SystemPath {
@@ -22,7 +23,7 @@ export function unsealPath({ dependencies }: SystemServices): SystemPath {
           if (fields.get("reset")) {
             return { kind: "data", data: sealStatusBody(await seal.reset(), dependencies) };
           }
-          const status = await seal.submitShare(shareOf(fields.get("key")));
+          const status = await seal.submitShare(shareOf(fields.get("key"), ", or 'reset' set to true"));
           return { kind: "data", data: sealStatusBody(status, dependencies) };
         },
       },
@@ -31,21 +32,4 @@ export function unsealPath({ dependencies }: SystemServices): SystemPath {
     description: "A wrong share is named at once and changes nothing; a share given twice counts once.",
   });
   return { path, access: "open", run: "effect", reply: "plain" };
-}
-
-/** Parsed from the body's bytes into bytes, and wiped in the body: a share never becomes a string. */
-function shareOf(node: JsonNode | undefined): Uint8Array {
-  if (node === undefined || (node.kind === "string" && node.end - node.start === 2)) {
-    throw new LogicalError(
-      "invalid_request",
-      "'key' must be specified in request body as JSON, or 'reset' set to true",
-    );
-  }
-  if (node.kind !== "string") throw new InvalidShareError("'key' must be a valid hex or base64 string");
-  const text = node.bytes().subarray(1, -1);
-  try {
-    return parseShare(text);
-  } finally {
-    text.fill(0);
-  }
 }

@@ -3,15 +3,26 @@
  * itself. For tests of the request path and of the front doors.
  */
 import { Barrier, createKeyWrap, decodeClusterRecord, SharedKeys } from "@strongroom/barrier";
-import { type Clock, type Entropy, present, type SecretBytes, silentLogger, toHex } from "@strongroom/runtime";
 import {
+  type Clock,
+  type Entropy,
+  present,
+  type SecretBytes,
+  silentLogger,
+  type Timers,
+  toHex,
+} from "@strongroom/runtime";
+import {
+  CeremonyService,
   createShamirSeal,
   decodeSealRecord,
-  InvalidShareError,
   NotInitializedError,
+  type RekeyChange,
+  type RekeyPhase,
+  type RekeyProgress,
+  type RekeyStatus,
+  type SealConfig,
   type SealRecord,
-  UnsealCeremony,
-  WrongShareError,
 } from "@strongroom/seal";
 import { CLUSTER_KEY, KEYRING_KEY, type ReplicatedStore, runTransaction, SEAL_RECORD_KEY } from "@strongroom/storage";
 import { AlreadyInitializedError } from "../errors.ts";
@@ -22,20 +33,46 @@ export class SingleNodeGate implements SealGate {
   readonly #barrier: Barrier;
   readonly #entropy: Entropy;
   readonly #clock: Clock;
-  #ceremony: UnsealCeremony | undefined;
+  readonly #ceremonies: CeremonyService;
+  #nextRootKey: Uint8Array | undefined;
 
-  constructor(parts: { store: ReplicatedStore; barrier: Barrier; entropy: Entropy; clock: Clock }) {
+  constructor(parts: { store: ReplicatedStore; barrier: Barrier; entropy: Entropy; clock: Clock; timers: Timers }) {
     this.#store = parts.store;
     this.#barrier = parts.barrier;
     this.#entropy = parts.entropy;
     this.#clock = parts.clock;
+    this.#ceremonies = new CeremonyService({
+      nodeId: 1,
+      bootCounter: 1,
+      peers: { call: () => Promise.reject(new Error("there is nobody to call")) },
+      collector: () => 1,
+      members: () => [],
+      sealRecord: () => this.#row(SEAL_RECORD_KEY),
+      isOpen: () => !this.#barrier.sealed,
+      onOpened: async (rootKey) => this.#open(rootKey),
+      stageRootKey: (rootKey) => {
+        this.#nextRootKey = rootKey.slice();
+      },
+      commitRekey: (change) => this.#commitRekey(change),
+      sign: () => new Uint8Array(64),
+      keyWrap: createKeyWrap({ entropy: parts.entropy }),
+      clock: parts.clock,
+      timers: parts.timers,
+      entropy: parts.entropy,
+      logger: silentLogger,
+    });
+    this.#store.onInvalidation(() => {
+      const record = this.#row(KEYRING_KEY);
+      if (record === undefined || this.#barrier.sealed) return;
+      if (this.#nextRootKey === undefined) this.#barrier.refresh(record);
+    });
   }
 
   async status(): Promise<SealStatus> {
     const record = this.#record();
     const cluster = this.#row(CLUSTER_KEY);
     const identity = cluster === undefined ? undefined : decodeClusterRecord(cluster);
-    const progress = this.#ceremony?.progress ?? 0;
+    const progress = record === undefined ? 0 : (await this.#ceremonies.status()).progress;
     return {
       type: "shamir",
       initialized: record !== undefined,
@@ -43,7 +80,7 @@ export class SingleNodeGate implements SealGate {
       t: record?.threshold ?? 0,
       n: record?.shares ?? 0,
       progress,
-      nonce: progress === 0 || this.#ceremony === undefined ? "" : toHex(this.#ceremony.nonce),
+      nonce: "",
       ...(identity === undefined ? undefined : { clusterName: identity.name, clusterId: toHex(identity.clusterId) }),
     };
   }
@@ -79,37 +116,60 @@ export class SingleNodeGate implements SealGate {
   }
 
   async submitShare(share: Uint8Array): Promise<SealStatus> {
-    const record = this.#record();
-    if (record === undefined) throw new NotInitializedError();
-    if (!this.#barrier.sealed) return this.status();
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#ceremony === undefined || this.#ceremony.isClosed(nowMs)) {
-      this.#ceremony = UnsealCeremony.begin({ record, entropy: this.#entropy, nowMs });
-    }
-    const result = this.#ceremony.addShare(share, nowMs);
-    if (result.type === "wrong-share") throw new WrongShareError();
-    if (result.type === "closed") throw new InvalidShareError("the ceremony is over");
-    if (result.type === "accepted" && result.ready) await this.#open(this.#ceremony, record);
+    if (this.#record() === undefined) throw new NotInitializedError();
+    if (this.#barrier.sealed) await this.#ceremonies.submitShare(share);
     return this.status();
   }
 
   async reset(): Promise<SealStatus> {
-    this.#ceremony?.close();
-    this.#ceremony = undefined;
+    await this.#ceremonies.cancel({ kind: "authorized" }).catch(() => {});
     return this.status();
   }
 
+  beginRekey(config: SealConfig, verify: boolean): Promise<RekeyStatus> {
+    return this.#ceremonies.beginRekey(config, verify);
+  }
+
+  rekeyStatus(): Promise<RekeyStatus> {
+    return this.#ceremonies.rekeyStatus();
+  }
+
+  cancelRekey(): Promise<void> {
+    return this.#ceremonies.cancelRekey();
+  }
+
+  submitRekeyShare(phase: RekeyPhase, nonce: Uint8Array, share: Uint8Array): Promise<RekeyProgress> {
+    return this.#ceremonies.submitRekeyShare(phase, nonce, share);
+  }
+
   async seal(): Promise<void> {
+    this.#ceremonies.close();
     this.#barrier.seal();
   }
 
-  async #open(ceremony: UnsealCeremony, record: SealRecord): Promise<void> {
-    const rootKey = await ceremony.complete(createKeyWrap({ entropy: this.#entropy }));
+  #open(rootKey: Uint8Array): void {
+    const { barrierId } = present(this.#record(), "a ceremony has a seal");
     const keyringRecord = present(this.#row(KEYRING_KEY), "init wrote the keyring");
     const { clusterId } = decodeClusterRecord(present(this.#row(CLUSTER_KEY), "init wrote the cluster's row"));
-    this.#barrier.open({ rootKey: rootKey.expose(), barrierId: record.barrierId, clusterId, keyringRecord });
-    rootKey.wipe();
-    this.#ceremony = undefined;
+    this.#barrier.open({ rootKey, barrierId, clusterId, keyringRecord });
+  }
+
+  async #commitRekey({ rootKey, record }: RekeyChange): Promise<"committed"> {
+    const deadlineMs = this.#clock.monotonicMs() + 10_000;
+    const { result } = await runTransaction(
+      this.#store,
+      (tx) => {
+        const { value: keyringRecord } = present(tx.get(KEYRING_KEY), "init wrote the keyring");
+        const keyring = this.#barrier.rekey({ keyringRecord, newRootKey: rootKey, nowMs: 0 });
+        tx.put(KEYRING_KEY, 0, keyring);
+        tx.put(SEAL_RECORD_KEY, 0, record);
+        return keyring;
+      },
+      { mode: "write", deadlineMs },
+    );
+    this.#barrier.refresh(result, this.#nextRootKey);
+    this.#nextRootKey = undefined;
+    return "committed";
   }
 
   #record(): SealRecord | undefined {

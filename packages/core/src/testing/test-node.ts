@@ -71,7 +71,7 @@ export class TestNode {
     this.store = options.store ?? new MemoryStore();
     const { clock, timers } = this.store;
     this.barrier = new Barrier({}, { keys: SharedKeys.create(), entropy, logger: silentLogger });
-    this.gate = new SingleNodeGate({ store: this.store, barrier: this.barrier, entropy, clock });
+    this.gate = new SingleNodeGate({ store: this.store, barrier: this.barrier, entropy, clock, timers });
     const metrics = new MetricsRegistry();
     this.dependencies = {
       store: this.store,
