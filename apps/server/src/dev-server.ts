@@ -14,7 +14,7 @@ import {
   type ReplicaToWorker,
   type WorkerToReplica,
 } from "@strongroom/cluster";
-import { type CoreRequest, randomUuid } from "@strongroom/core";
+import { type CoreRequest, randomUuid, SYSTEM_LEASE_TTL_SECONDS } from "@strongroom/core";
 import { encodeJson } from "@strongroom/logical";
 import { asError, fromUtf8, MetricsRegistry, metricsText, utf8 } from "@strongroom/runtime";
 import { nodeClock, nodeEntropy, nodeRandom, nodeTimers } from "@strongroom/runtime/node";
@@ -163,6 +163,10 @@ function settingsOf({
     sharesPorts: false,
     logLevel,
     logFormat: "standard",
+    leaseTtls: {
+      defaultLeaseTtlSeconds: SYSTEM_LEASE_TTL_SECONDS,
+      maxLeaseTtlSeconds: SYSTEM_LEASE_TTL_SECONDS,
+    },
     caFingerprint: undefined,
   };
 }

@@ -58,7 +58,7 @@ export class Core {
     const { store, barrier, backends, logger, metrics } = dependencies;
     this.#dependencies = dependencies;
     this.#tokens = new TokenStore(barrier);
-    this.#mounts = new Mounts(barrier, backends);
+    this.#mounts = new Mounts(barrier, backends, dependencies.leaseTtls);
     this.background = new BackgroundWork({ store, barrier, logger, metrics });
     this.background.register(new MountSweeper({ mounts: this.#mounts, logger }));
     this.background.register(new RequestIdSweeper(barrier));

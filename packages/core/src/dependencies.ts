@@ -4,6 +4,7 @@ import type { BackendFactory } from "@strongroom/logical";
 import type { Clock, Entropy, Logger, Metrics, Timers } from "@strongroom/runtime";
 import type { ReplicatedStore } from "@strongroom/storage";
 import type { ClusterView } from "./cluster-view.ts";
+import type { SystemTtls } from "./mounts.ts";
 import type { SealGate } from "./seal-gate.ts";
 
 export interface CoreDependencies {
@@ -21,6 +22,8 @@ export interface CoreDependencies {
   readonly metricsText: () => Promise<string>;
   /** The id of the root token that init makes, where one was asked for: development servers only. */
   readonly firstRootToken?: Uint8Array;
+  /** What mounts have that say nothing else; missing: 768 hours both. */
+  readonly leaseTtls?: SystemTtls;
   readonly version: string;
   /** An ISO date, as `sys/seal-status` shows it. */
   readonly buildDate: string;

@@ -1,8 +1,9 @@
 /** One mount as it is stored, and the table of all. Stored as JSON with a version, in one sealed row. */
+import type { TokenType, UserLockout } from "@strongroom/logical";
 import { assert, fromUtf8, utf8 } from "@strongroom/runtime";
 
 export interface MountEntry {
-  /** With the slash at its end: `secret/`. */
+  /** With the slash at its end: `secret/`; of an auth method with `auth/` before it. */
   readonly path: string;
   readonly type: string;
   /** Names the mount's rows: 32 hexadecimal digits in five groups. The path is only where it hangs. */
@@ -10,21 +11,89 @@ export interface MountEntry {
   readonly accessor: string;
   readonly description: string;
   readonly options: Readonly<Record<string, string>>;
+  /** 0: the system's. */
   readonly defaultLeaseTtlSeconds: number;
   readonly maxLeaseTtlSeconds: number;
   readonly forceNoCache: boolean;
-  readonly listingVisibility: string;
+  readonly listingVisibility: "" | "hidden" | "unauth";
+  readonly passthroughRequestHeaders: readonly string[];
+  readonly allowedResponseHeaders: readonly string[];
+  readonly auditNonHmacRequestKeys: readonly string[];
+  readonly auditNonHmacResponseKeys: readonly string[];
+  /** Of an auth method. */
+  readonly tokenType: Exclude<TokenType, "default">;
+  readonly userLockout: UserLockout;
+  /** Where it hung before, newest first: ids of leases that were made there still name them. */
+  readonly formerPaths: readonly string[];
 }
 
 export interface MountTableState {
   readonly mounts: readonly MountEntry[];
-  /** Mounts that are gone but whose rows are still being deleted. Nobody can reach them; their uuids never come again. */
-  readonly closing: readonly string[];
+  /**
+   * Mounts that are gone but have leases that are not revoked or rows that are not deleted. Nobody can reach them; their uuids
+   * never come again.
+   */
+  readonly closing: readonly MountEntry[];
+  /** What was said of mounts that every cluster has and no table lists. */
+  readonly tuned: readonly MountEntry[];
 }
 
-export const EMPTY_MOUNT_TABLE: MountTableState = { mounts: [], closing: [] };
+export const EMPTY_MOUNT_TABLE: MountTableState = { mounts: [], closing: [], tuned: [] };
 
-const VERSION = 1;
+export const AUTH_PREFIX = "auth/";
+
+/** What a mount has of which nothing else was said. */
+export const PLAIN_MOUNT: Omit<MountEntry, "path" | "type" | "uuid" | "accessor"> = {
+  description: "",
+  options: {},
+  defaultLeaseTtlSeconds: 0,
+  maxLeaseTtlSeconds: 0,
+  forceNoCache: false,
+  listingVisibility: "",
+  passthroughRequestHeaders: [],
+  allowedResponseHeaders: [],
+  auditNonHmacRequestKeys: [],
+  auditNonHmacResponseKeys: [],
+  tokenType: "default-service",
+  userLockout: {},
+  formerPaths: [],
+};
+
+/** The mounts that every cluster has and no table lists: core serves them itself. */
+export const SYSTEM_MOUNT: MountEntry = {
+  ...PLAIN_MOUNT,
+  path: "sys/",
+  type: "system",
+  uuid: "00000000-0000-0000-0000-000000000000",
+  accessor: "system_00000000",
+  description: "system endpoints used for control, policy and debugging",
+};
+
+export const TOKEN_MOUNT: MountEntry = {
+  ...PLAIN_MOUNT,
+  path: "auth/token/",
+  type: "token",
+  uuid: "00000000-0000-0000-0000-000000000001",
+  accessor: "auth_token_00000000",
+  description: "token based credentials",
+};
+
+export function isAuthMount(entry: Pick<MountEntry, "path">): boolean {
+  return entry.path.startsWith(AUTH_PREFIX);
+}
+
+/** With what was said of it since. */
+export function builtInMount(state: MountTableState, mount: MountEntry): MountEntry {
+  return state.tuned.find(({ uuid }) => uuid === mount.uuid) ?? mount;
+}
+
+const VERSION = 2;
+
+/** Version 1 had fewer settings, and of closing mounts the uuid alone. */
+interface StoredV1 {
+  readonly mounts: readonly Partial<MountEntry>[];
+  readonly closing: readonly string[];
+}
 
 export function encodeMountTable(table: MountTableState): Uint8Array {
   return utf8(JSON.stringify({ version: VERSION, ...table }));
@@ -32,7 +101,16 @@ export function encodeMountTable(table: MountTableState): Uint8Array {
 
 /** The bytes come out of the barrier, so they are what some version of this program wrote. */
 export function decodeMountTable(bytes: Uint8Array): MountTableState {
-  const { version, mounts, closing } = JSON.parse(fromUtf8(bytes)) as MountTableState & { version: number };
+  const { version, ...stored } = JSON.parse(fromUtf8(bytes)) as { version: number };
+  if (version === 1) {
+    const old = stored as StoredV1;
+    const nameless = { path: "", type: "", accessor: "" };
+    return {
+      mounts: old.mounts.map((entry) => ({ ...PLAIN_MOUNT, ...nameless, uuid: "", ...entry })),
+      closing: old.closing.map((uuid) => ({ ...PLAIN_MOUNT, ...nameless, uuid })),
+      tuned: [],
+    };
+  }
   assert(version === VERSION, `the mount table has version ${version}, this program knows ${VERSION}`);
-  return { mounts, closing };
+  return stored as MountTableState;
 }

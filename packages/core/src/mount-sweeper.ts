@@ -32,7 +32,7 @@ export class MountSweeper implements BackgroundTask {
   /** Sweeps all that is closing at this moment. */
   async run(store: LeaderStore): Promise<void> {
     const closing = await store.read((tx) => this.#mounts.table(tx, "read").state.closing);
-    for (const uuid of closing) await this.#sweepMount(store, uuid);
+    for (const { uuid } of closing) await this.#sweepMount(store, uuid);
   }
 
   async #sweepMount(store: LeaderStore, uuid: string): Promise<void> {
@@ -48,10 +48,10 @@ export class MountSweeper implements BackgroundTask {
     }
     await store.write((tx) => {
       const { state } = this.#mounts.table(tx, "write");
-      if (!state.closing.includes(uuid)) return;
+      if (state.closing.every((entry) => entry.uuid !== uuid)) return;
       this.#mounts.change(tx, (current) => ({
         ...current,
-        closing: current.closing.filter((other) => other !== uuid),
+        closing: current.closing.filter((entry) => entry.uuid !== uuid),
       }));
     });
     this.#logger.info("a removed mount is swept", { mount: uuid, rows: deleted });

@@ -1,22 +1,19 @@
 import { kvFactory } from "@strongroom/secrets";
 import { runTransaction } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
-import type { MountEntry } from "./mount-entry.ts";
+import { type MountEntry, PLAIN_MOUNT } from "./mount-entry.ts";
 import { findMount, Mounts } from "./mounts.ts";
 import { TestNode } from "./testing/test-node.ts";
 import { wireCode } from "./testing/wire-code.ts";
 
+let made = 0;
 const entry = (path: string, type = "kv"): MountEntry => ({
+  ...PLAIN_MOUNT,
   path,
   type,
-  uuid: "00000000-0000-4000-8000-0000000000aa",
+  uuid: `00000000-0000-4000-8000-${String(++made).padStart(12, "0")}`,
   accessor: `${type}_1`,
-  description: "",
   options: { version: "2" },
-  defaultLeaseTtlSeconds: 0,
-  maxLeaseTtlSeconds: 0,
-  forceNoCache: false,
-  listingVisibility: "",
 });
 
 describe("Mounts", () => {
@@ -49,7 +46,7 @@ describe("Mounts", () => {
     const node = new TestNode([kvFactory]);
     await node.initialize();
     const mounts = new Mounts(node.barrier, [kvFactory]);
-    const strange = { ...entry("future/"), uuid: "00000000-0000-4000-8000-0000000000ab", options: { version: "9" } };
+    const strange = { ...entry("future/"), options: { version: "9" } };
     await runTransaction(
       node.store,
       (tx) => mounts.change(tx, (state) => ({ ...state, mounts: [entry("new/", "new"), strange, entry("secret/")] })),

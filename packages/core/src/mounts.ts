@@ -11,27 +11,45 @@ import {
   type MountInfo,
   type RequestContext,
 } from "@strongroom/logical";
-import { fromHex, present } from "@strongroom/runtime";
+import { fromHex, fromUtf8, present, utf8 } from "@strongroom/runtime";
 import { EPOCH_KEY, type Invalidation, KEY_KIND, type Revision, type Transaction } from "@strongroom/storage";
 import {
+  builtInMount,
   decodeMountTable,
   EMPTY_MOUNT_TABLE,
   encodeMountTable,
+  isAuthMount,
   type MountEntry,
   type MountTableState,
+  SYSTEM_MOUNT,
+  TOKEN_MOUNT,
 } from "./mount-entry.ts";
 import { StateCache } from "./state-cache.ts";
+import { SYSTEM_LEASE_TTL_SECONDS } from "./ttl.ts";
 
 /** Of the root namespace, the only one so far. */
 const ROOT_NAMESPACE_ID: Uint8Array = new Uint8Array(4);
 const SYSTEM_SCOPE: Scope = { namespaceId: ROOT_NAMESPACE_ID, mountId: new Uint8Array(16) };
 const TABLE_PATH = "core/mounts";
+const MOVES_PATH = "core/mount-moves";
+const MOVES_KEPT = 100;
 const CACHE_KEY = "mounts";
 
-/** A mount that can serve. */
-export interface Mount {
+/** One that was done. */
+export interface MountMove {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A mount as the table has it and as its requests see it. */
+export interface MountView {
   readonly entry: MountEntry;
   readonly info: MountInfo;
+}
+
+/** A mount that can serve. */
+export interface Mount extends MountView {
   readonly backend: Backend;
   readonly scope: Scope;
 }
@@ -40,18 +58,36 @@ export interface Mount {
 export interface MountTable {
   readonly state: MountTableState;
   readonly byPath: ReadonlyMap<string, Mount>;
+  /** Those that are closing too: their leases are still to be revoked. */
+  readonly byUuid: ReadonlyMap<string, Mount>;
+  /** What core serves itself, with what was said of it. */
+  readonly system: MountView;
+  readonly token: MountView;
 }
+
+/** What mounts have that say nothing else. */
+export interface SystemTtls {
+  readonly defaultLeaseTtlSeconds: number;
+  readonly maxLeaseTtlSeconds: number;
+}
+
+const DEFAULT_TTLS: SystemTtls = {
+  defaultLeaseTtlSeconds: SYSTEM_LEASE_TTL_SECONDS,
+  maxLeaseTtlSeconds: SYSTEM_LEASE_TTL_SECONDS,
+};
 
 export class Mounts {
   readonly #barrier: Barrier;
+  readonly #systemTtls: SystemTtls;
   readonly #factories = new Map<string, BackendFactory>();
   readonly #aliases = new Map<string, { readonly type: string; readonly options: ReadonlyMap<string, string> }>();
   readonly #cache = new StateCache<{ readonly table: MountTable; readonly epoch: Revision }>(1);
   /** By uuid: a mount lives on when the table changes around it. */
   #running = new Map<string, Mount>();
 
-  constructor(barrier: Barrier, factories: readonly BackendFactory[]) {
+  constructor(barrier: Barrier, factories: readonly BackendFactory[], systemTtls: SystemTtls = DEFAULT_TTLS) {
     this.#barrier = barrier;
+    this.#systemTtls = systemTtls;
     for (const factory of factories) {
       this.#factories.set(factory.type, factory);
       for (const [type, options] of factory.aliases ?? []) this.#aliases.set(type, { type: factory.type, options });
@@ -71,24 +107,44 @@ export class Mounts {
 
   /** Replaces the table by what `change` makes of it, in one command with the epoch. */
   change(tx: Transaction, change: (state: MountTableState) => MountTableState): void {
-    const view = this.#view(tx);
+    const view = this.#rows(tx);
     view.put(TABLE_PATH, encodeMountTable(change(this.#load(tx))));
     bumpEpoch(tx);
   }
 
   /**
-   * The backend type that `type` names, and the mount's options with those that the name implies. Throws `LogicalError`
-   * for an unknown type and for options that the type cannot serve.
+   * The backend type that `type` names among those of its category, and the mount's options with those that the name implies.
+   * Throws `LogicalError` for an unknown type and for options that the type cannot serve.
    */
-  resolveType(type: string, options: ReadonlyMap<string, string>): { type: string; options: Map<string, string> } {
+  resolveType(
+    category: BackendFactory["category"],
+    type: string,
+    options: ReadonlyMap<string, string>,
+  ): { type: string; options: Map<string, string> } {
     const alias = this.#aliases.get(type);
     const resolved = { type: alias?.type ?? type, options: new Map([...options, ...(alias?.options ?? [])]) };
     const factory = this.#factories.get(resolved.type);
-    if (factory === undefined) {
+    if (factory === undefined || factory.category !== category) {
       throw new LogicalError("invalid_request", `plugin not found in the catalog: ${type}`);
     }
     factory.create(resolved);
     return resolved;
+  }
+
+  /** Whether a mount could have these options. Throws `LogicalError`. */
+  checkOptions(entry: MountEntry, options: ReadonlyMap<string, string>): void {
+    this.#factories.get(entry.type)?.create({ type: entry.type, options });
+  }
+
+  /** The last moves of mounts, newest first. */
+  moves(tx: Transaction): readonly MountMove[] {
+    const bytes = this.#rows(tx).get(MOVES_PATH);
+    return bytes === undefined ? [] : (JSON.parse(fromUtf8(bytes)) as MountMove[]);
+  }
+
+  recordMove(tx: Transaction, move: MountMove): void {
+    const moves = [move, ...this.moves(tx)].slice(0, MOVES_KEPT);
+    this.#rows(tx).put(MOVES_PATH, utf8(JSON.stringify(moves)));
   }
 
   /** Makes a mount's backend, and lets it write its first rows in `tx`. */
@@ -110,31 +166,34 @@ export class Mounts {
   }
 
   #load(tx: Transaction): MountTableState {
-    const bytes = this.#view(tx).get(TABLE_PATH);
+    const bytes = this.#rows(tx).get(TABLE_PATH);
     return bytes === undefined ? EMPTY_MOUNT_TABLE : decodeMountTable(bytes);
   }
 
-  #view(tx: Transaction): BarrierView {
+  #rows(tx: Transaction): BarrierView {
     return this.#barrier.view(tx, SYSTEM_SCOPE);
   }
 
   #activate(state: MountTableState): MountTable {
     const running = new Map<string, Mount>();
     const byPath = new Map<string, Mount>();
-    for (const entry of state.mounts) {
-      const known = this.#running.get(entry.uuid);
-      const mount = known !== undefined && sameEntry(known.entry, entry) ? known : this.#make(entry);
-      if (mount === undefined) continue;
-      running.set(entry.uuid, mount);
-      byPath.set(entry.path, mount);
+    for (const entry of [...state.mounts, ...state.closing]) {
+      const mount = this.#make(entry, this.#running.get(entry.uuid));
+      if (mount !== undefined) running.set(entry.uuid, mount);
+    }
+    for (const { path, uuid } of state.mounts) {
+      const mount = running.get(uuid);
+      if (mount !== undefined) byPath.set(path, mount);
     }
     this.#running = running;
-    return { state, byPath };
+    const builtIn = (mount: MountEntry): MountView => this.#view(builtInMount(state, mount));
+    return { state, byPath, byUuid: running, system: builtIn(SYSTEM_MOUNT), token: builtIn(TOKEN_MOUNT) };
   }
 
   /** Nothing for a type or an option that this program does not know yet: its requests find no mount, all others are served. */
-  #make(entry: MountEntry): Mount | undefined {
-    const info = mountInfoOf(entry);
+  #make(entry: MountEntry, known?: Mount): Mount | undefined {
+    const { info } = this.#view(entry);
+    if (known !== undefined && sameBackend(known.entry, entry)) return { ...known, entry, info };
     const factory = this.#factories.get(entry.type);
     if (factory === undefined) return undefined;
     try {
@@ -143,6 +202,10 @@ export class Mounts {
       if (error instanceof LogicalError) return undefined;
       throw error;
     }
+  }
+
+  #view(entry: MountEntry): MountView {
+    return { entry, info: mountInfoOf(entry, this.#systemTtls) };
   }
 }
 
@@ -169,7 +232,9 @@ export function findMount(table: MountTable, path: string): Mount | undefined {
   return undefined;
 }
 
-function mountInfoOf(entry: MountEntry): MountInfo {
+function mountInfoOf(entry: MountEntry, system: SystemTtls): MountInfo {
+  const maxLeaseTtlSeconds = entry.maxLeaseTtlSeconds || system.maxLeaseTtlSeconds;
+  const defaultLeaseTtlSeconds = entry.defaultLeaseTtlSeconds || system.defaultLeaseTtlSeconds;
   return {
     path: entry.path,
     type: entry.type,
@@ -177,14 +242,16 @@ function mountInfoOf(entry: MountEntry): MountInfo {
     uuid: entry.uuid,
     options: new Map(Object.entries(entry.options)),
     config: {
-      defaultLeaseTtlSeconds: entry.defaultLeaseTtlSeconds,
-      maxLeaseTtlSeconds: entry.maxLeaseTtlSeconds,
+      defaultLeaseTtlSeconds: Math.min(defaultLeaseTtlSeconds, maxLeaseTtlSeconds),
+      maxLeaseTtlSeconds,
+      ...(isAuthMount(entry) ? { tokenType: entry.tokenType, userLockout: entry.userLockout } : {}),
     },
   };
 }
 
-function sameEntry(a: MountEntry, b: MountEntry): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/** Backends are made from these alone; what else is said of a mount reaches them with each request. */
+function sameBackend(a: MountEntry, b: MountEntry): boolean {
+  return a.type === b.type && JSON.stringify(a.options) === JSON.stringify(b.options);
 }
 
 /** Whether mounts, policies or the keyring may have changed. */

@@ -24,7 +24,10 @@ export interface OperationDefinition<S extends FieldSchemas = FieldSchemas> {
 }
 
 export interface PathDefinition<S extends FieldSchemas = FieldSchemas> {
-  /** Segments: literal, `:name` (one segment), and at the end `*name` (the rest, slashes and all, perhaps empty). */
+  /**
+   * Segments: literal, `:name` (one segment), and at the end `*name` (the rest, slashes and all, perhaps empty), or
+   * `*name/literal` (the rest up to that literal, not empty).
+   */
   readonly pattern: string;
   /** Captures are fields too, of type `string`. */
   readonly fields: S;

@@ -23,11 +23,20 @@ export { mergePatch } from "./json/merge-patch.ts";
 export { JsonScanner, parseJson, scanJson } from "./json/scanner.ts";
 export type { JsonValue } from "./json/value.ts";
 export { RawJson } from "./json/value.ts";
+export { objectFields } from "./object-fields.ts";
 export type { Operation } from "./operation.ts";
 export { OPERATIONS } from "./operation.ts";
 export type { PasswordHasher, PrepareContext } from "./prepare.ts";
 export { PreparedStaleError } from "./prepare.ts";
-export type { Caller, JsonObject, LogicalRequest, MountConfig, MountInfo, RequestContext } from "./request.ts";
+export type {
+  Caller,
+  JsonObject,
+  LogicalRequest,
+  MountConfig,
+  MountInfo,
+  RequestContext,
+  UserLockout,
+} from "./request.ts";
 export type {
   AuthResponse,
   DataResponse,

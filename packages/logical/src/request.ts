@@ -1,5 +1,6 @@
 /** What a handler is given: the request itself, and the world it may touch. */
 import type { Entropy } from "@strongroom/runtime";
+import type { TokenType } from "./grant.ts";
 import type { JsonNode } from "./json/document.ts";
 import type { Operation } from "./operation.ts";
 import type { LogicalStorage } from "./storage.ts";
@@ -15,10 +16,23 @@ export interface MountInfo {
   readonly config: MountConfig;
 }
 
-/** Zero means: the system's. */
+/** What is in force: the mount's own, else the system's. */
 export interface MountConfig {
+  /** Never more than the greatest. */
   readonly defaultLeaseTtlSeconds: number;
   readonly maxLeaseTtlSeconds: number;
+  /** Of an auth mount: the type of tokens whose grant says "default". */
+  readonly tokenType?: Exclude<TokenType, "default">;
+  /** Of an auth mount; missing: nothing was said. */
+  readonly userLockout?: UserLockout;
+}
+
+/** When a name that fails to log in is locked out. What was not said is missing. */
+export interface UserLockout {
+  readonly thresholdCount?: number;
+  readonly durationSeconds?: number;
+  readonly counterResetSeconds?: number;
+  readonly disabled?: boolean;
 }
 
 export interface RequestContext {

@@ -22,6 +22,8 @@ describe("Router", () => {
     "keys/config",
     "keys/:name/rotate",
     "keys/:name/x/*tail",
+    "mounts/*path",
+    "mounts/*path/tune",
   ];
 
   it.each([
@@ -42,6 +44,11 @@ describe("Router", () => {
     ["data/%2e%2e", "data/*path", { path: "%2e%2e" }],
     ["data/...", "data/*path", { path: "..." }],
     ["data/.hidden", "data/*path", { path: ".hidden" }],
+    ["mounts/a/b", "mounts/*path", { path: "a/b" }],
+    ["mounts/a/b/tune", "mounts/*path/tune", { path: "a/b" }],
+    ["mounts/tune/tune", "mounts/*path/tune", { path: "tune" }],
+    ["mounts/tune", "mounts/*path", { path: "tune" }],
+    ["mounts/a/tune/b", "mounts/*path", { path: "a/tune/b" }],
     ["data/__proto__", "data/*path", { path: "__proto__" }],
   ])("routes %j to %s", (path, pattern, captures) => {
     expect(routed(patterns, path)).toEqual([pattern, captures]);
@@ -65,7 +72,10 @@ describe("Router", () => {
     },
   );
 
-  it.each([[["a", "a"]], [["a/:x", "a/:y"]], [["*x", "*y"]], [["*x/a"]], [["a//b"]]])("asserts against %j", (bad) => {
-    expect(() => router(...bad)).toThrow(AssertionError);
-  });
+  it.each([[["a", "a"]], [["a/:x", "a/:y"]], [["*x", "*y"]], [["*x/:a"]], [["*x/*y"]], [["*x/a", "*y/a"]], [["a//b"]]])(
+    "asserts against %j",
+    (bad) => {
+      expect(() => router(...bad)).toThrow(AssertionError);
+    },
+  );
 });

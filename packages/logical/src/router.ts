@@ -1,7 +1,7 @@
 /**
  * Finds which of a backend's paths serves a request. At each segment a literal wins over a `:name`, and that over the rest
- * (`*name`), whatever the order of declaration: so `keys/config` and `keys/:name` may stand together. Matching visits each
- * node of the tree of patterns at most once.
+ * (`*name`), whatever the order of declaration: so `keys/config` and `keys/:name` may stand together. A rest may end in a
+ * literal (`*name/tune`), which wins over the rest alone. Matching visits each node of the tree of patterns at most once.
  */
 import { assert } from "@strongroom/runtime";
 import { LogicalError } from "./errors.ts";
@@ -20,6 +20,8 @@ interface Branch<T> {
   readonly literals: Map<string, Branch<T>>;
   param: Branch<T> | undefined;
   glob: Leaf<T> | undefined;
+  /** Rests that end in "/" and this text. */
+  readonly endings: Map<string, Leaf<T>>;
   end: Leaf<T> | undefined;
 }
 
@@ -51,9 +53,7 @@ export class Router<T extends { readonly pattern: string }> {
     for (const [i, segment] of segments.entries()) {
       assert(segment !== "", `the pattern "${route.pattern}" has an empty segment`);
       if (segment.startsWith("*")) {
-        assert(i === segments.length - 1, `only the last segment of "${route.pattern}" may be *`);
-        assert(branch.glob === undefined, `the pattern "${route.pattern}" is declared twice`);
-        branch.glob = { route, names: [...names, segment.slice(1)] };
+        this.#addRest(branch, { route, names: [...names, segment.slice(1)] }, segments.slice(i + 1));
         return;
       }
       if (segment.startsWith(":")) {
@@ -72,6 +72,22 @@ export class Router<T extends { readonly pattern: string }> {
     assert(branch.end === undefined, `the pattern "${route.pattern}" is declared twice`);
     branch.end = { route, names };
   }
+
+  #addRest(branch: Branch<T>, leaf: Leaf<T>, ending: readonly string[]): void {
+    const { pattern } = leaf.route;
+    assert(
+      ending.every((segment) => /^[^:*]/.test(segment)),
+      `behind the rest of "${pattern}" only literals may stand`,
+    );
+    if (ending.length === 0) {
+      assert(branch.glob === undefined, `the pattern "${pattern}" is declared twice`);
+      branch.glob = leaf;
+      return;
+    }
+    const text = `/${ending.join("/")}`;
+    assert(!branch.endings.has(text), `the pattern "${pattern}" is declared twice`);
+    branch.endings.set(text, leaf);
+  }
 }
 
 /** The captures of `pattern`, in order. */
@@ -80,7 +96,7 @@ export function captureNames(pattern: string): readonly string[] {
 }
 
 function newBranch<T>(): Branch<T> {
-  return { literals: new Map(), param: undefined, glob: undefined, end: undefined };
+  return { literals: new Map(), param: undefined, glob: undefined, endings: new Map(), end: undefined };
 }
 
 /** As deep as the deepest pattern of the backend, whatever the path's length. */
@@ -108,6 +124,11 @@ function match<T>(branch: Branch<T>, path: string, at: number, values: string[])
     const leaf = match(branch.param, path, next, values);
     if (leaf !== undefined) return leaf;
     values.length = mark;
+  }
+  for (const [ending, leaf] of branch.endings) {
+    if (!path.endsWith(ending) || path.length - ending.length <= at) continue;
+    values.push(path.slice(at, path.length - ending.length));
+    return leaf;
   }
   if (branch.glob !== undefined) values.push(path.slice(at));
   return branch.glob;

@@ -37,6 +37,8 @@ export interface NodeSettings {
   readonly sharesPorts: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: "standard" | "json";
+  /** What mounts have that say nothing else. */
+  readonly leaseTtls: { readonly defaultLeaseTtlSeconds: number; readonly maxLeaseTtlSeconds: number };
   /** SHA-256 of the CA of generated certificates. */
   readonly caFingerprint: string | undefined;
 }
@@ -84,6 +86,10 @@ export function resolveSettings(
     sharesPorts: SHARES_PORTS,
     logLevel: overrides.logLevel ?? config.logLevel,
     logFormat: config.logFormat,
+    leaseTtls: {
+      defaultLeaseTtlSeconds: config.defaultLeaseTtlSeconds,
+      maxLeaseTtlSeconds: config.maxLeaseTtlSeconds,
+    },
     caFingerprint: generated?.fingerprint,
   };
 }

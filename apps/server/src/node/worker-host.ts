@@ -120,6 +120,7 @@ export class WorkerHost {
       metrics,
       metricsText: parts.metricsText,
       ...(parts.firstRootToken === undefined ? {} : { firstRootToken: parts.firstRootToken }),
+      leaseTtls: settings.leaseTtls,
       version: VERSION,
       buildDate: BUILD_DATE,
     });

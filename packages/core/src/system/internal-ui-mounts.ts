@@ -1,8 +1,10 @@
 /** `sys/internal/ui/mounts`: what the CLI asks before each `kv` command, to learn the mount and its version. */
 import { definePath } from "@strongroom/logical";
 import { PermissionDeniedError } from "../errors.ts";
+import { AUTH_PREFIX } from "../mount-entry.ts";
 import { findMount } from "../mounts.ts";
-import { mountBodies, mountBody, SYSTEM_MOUNT, TOKEN_MOUNT } from "./mount-body.ts";
+import { mountEntries } from "./mount.ts";
+import { mountBodies, mountBody } from "./mount-body.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
 export function internalUiMountsPath({ mounts }: SystemServices): SystemPath {
@@ -13,10 +15,13 @@ export function internalUiMountsPath({ mounts }: SystemServices): SystemPath {
       read: {
         summary: "The mounts that the token may see.",
         handler: (context) => {
-          const { state } = mounts.table(SystemContext.of(context).transaction, "read");
+          const table = mounts.table(SystemContext.of(context).transaction, "read");
           return {
             kind: "data",
-            data: { auth: mountBodies([TOKEN_MOUNT]), secret: mountBodies([SYSTEM_MOUNT, ...state.mounts]) },
+            data: {
+              auth: mountBodies(mountEntries(table, "auth"), AUTH_PREFIX),
+              secret: mountBodies(mountEntries(table, "secret")),
+            },
           };
         },
       },

@@ -1,84 +1,87 @@
-/** `sys/mounts/:path`: hangs an engine at a path, shows it, takes it away with all that it holds. */
-import {
-  definePath,
-  type FieldSchemas,
-  type Fields,
-  type JsonNode,
-  LogicalError,
-  parseDuration,
-} from "@strongroom/logical";
+/** `sys/mounts/:path` and `sys/auth/:path`: hang an engine or auth method at a path, show it, take it away with all it holds. */
+import { definePath, type FieldSchemas, LogicalError } from "@strongroom/logical";
 import { toHex } from "@strongroom/runtime";
 import { randomUuid } from "../base62.ts";
-import type { MountEntry, MountTableState } from "../mount-entry.ts";
-import { mountBody, SYSTEM_MOUNT } from "./mount-body.ts";
+import { AUTH_PREFIX, isAuthMount, type MountEntry, PLAIN_MOUNT } from "../mount-entry.ts";
+import type { MountTable } from "../mounts.ts";
+import { mountBody } from "./mount-body.ts";
+import { checkReserved, type MountCategory, mountPathOf, withMount, withoutMount } from "./mount-change.ts";
+import { configOf, withConfig } from "./mount-config.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
-
-const PATH_MAX_BYTES = 512;
-/** ASCII only: a mount's name must look like itself in every policy and log. */
-const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9_.~+@-]*$/;
-const RESERVED = ["sys/", "auth/", "audit/", "cubbyhole/", "identity/"];
 
 const FIELDS = {
   path: { type: "string", description: "Where to mount, such as secret." },
-  type: { type: "string", description: 'The engine, such as "kv".' },
+  type: { type: "string", description: 'The engine or method, such as "kv" or "userpass".' },
   description: { type: "string", description: "For people.", default: "" },
-  config: { type: "object", description: "default_lease_ttl, max_lease_ttl, force_no_cache, listing_visibility." },
+  config: { type: "object", description: "What sys/mounts/:path/tune takes." },
   options: { type: "kv-pairs", description: 'The engine\'s own, such as version "2".' },
   local: { type: "bool", description: "Ignored: there is one cluster.", default: false },
   seal_wrap: { type: "bool", description: "Ignored.", default: false },
   external_entropy_access: { type: "bool", description: "Ignored.", default: false },
+  plugin_name: { type: "string", description: "Stands in for the type where that is not given." },
   plugin_version: { type: "string", description: "Refused unless empty: engines are built in.", default: "" },
 } as const satisfies FieldSchemas;
 
-export function mountPath({ mounts }: SystemServices): SystemPath {
+export function mountPath(services: SystemServices): SystemPath {
+  return pathOf(services, "secret");
+}
+
+export function authMountPath(services: SystemServices): SystemPath {
+  return pathOf(services, "auth");
+}
+
+function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath {
+  const auth = category === "auth";
   const path = definePath({
-    pattern: "mounts/*path",
+    pattern: auth ? "auth/*path" : "mounts/*path",
     fields: FIELDS,
     operations: {
       read: {
         summary: "One mount.",
         handler: (context, _request, fields) => {
           const { transaction } = SystemContext.of(context);
-          const at = mountPathOf(fields.get("path"));
-          const entries = [SYSTEM_MOUNT, ...mounts.table(transaction, "read").state.mounts];
-          const entry = entries.find((candidate) => candidate.path === at);
+          const at = mountPathOf(category, fields.get("path"));
+          const entry = mountEntries(mounts.table(transaction, "read"), category).find(({ path }) => path === at);
           if (entry === undefined) {
-            throw new LogicalError("invalid_request", `No secret engine mount at ${at}`, { fromState: true });
+            const what = auth ? `No auth engine at ${at.slice(AUTH_PREFIX.length)}` : `No secret engine mount at ${at}`;
+            throw new LogicalError("invalid_request", what, { fromState: true });
           }
           return { kind: "data", data: mountBody(entry) };
         },
       },
       update: {
-        summary: "Mount an engine.",
+        summary: "Mount it.",
         handler: async (context, _request, fields) => {
           const { transaction, nowMs, entropy } = SystemContext.of(context);
-          const at = mountPathOf(fields.get("path"));
-          const type = fields.get("type") ?? "";
+          const at = mountPathOf(category, fields.get("path"));
+          checkReserved(category, at);
+          const type = fields.get("type") || fields.get("plugin_name") || "";
           if (type === "") throw new LogicalError("invalid_request", "backend type must be specified as a string");
           if (fields.get("plugin_version") !== "") {
             throw new LogicalError("invalid_request", "engines are built in and have no plugin_version");
           }
-          const resolved = mounts.resolveType(type, fields.get("options") ?? new Map());
-          const entry: MountEntry = {
+          const resolved = mounts.resolveType(category, type, fields.get("options") ?? new Map());
+          const plain: MountEntry = {
+            ...PLAIN_MOUNT,
             path: at,
             type: resolved.type,
             uuid: randomUuid(entropy),
-            accessor: `${resolved.type}_${toHex(entropy.bytes(4))}`,
+            accessor: `${auth ? "auth_" : ""}${resolved.type}_${toHex(entropy.bytes(4))}`,
             description: fields.get("description"),
             options: Object.fromEntries(resolved.options),
-            ...readConfig(fields),
           };
+          const entry = withConfig(plain, configOf(fields.get("config")));
           mounts.change(transaction, (state) => withMount(state, entry));
           await mounts.initialize(transaction, entry, { nowMs, entropy });
           return { kind: "empty" };
         },
       },
       delete: {
-        summary: "Take a mount away, with all that it holds.",
+        summary: "Take it away, with all that it holds.",
         handler: (context, _request, fields) => {
           const { transaction } = SystemContext.of(context);
-          const at = mountPathOf(fields.get("path"));
-          checkReserved(at);
+          const at = mountPathOf(category, fields.get("path"));
+          checkReserved(category, at);
           const { state } = mounts.table(transaction, "write");
           if (state.mounts.every((entry) => entry.path !== at)) return { kind: "empty" };
           mounts.change(transaction, (current) => withoutMount(current, at));
@@ -86,77 +89,17 @@ export function mountPath({ mounts }: SystemServices): SystemPath {
         },
       },
     },
-    synopsis: "Mount and unmount engines.",
+    synopsis: auth ? "Enable and disable auth methods." : "Mount and unmount engines.",
     description:
-      "A mount that is taken away can be reached by nobody from the answer on; its rows are deleted behind the answer. " +
-      "The path is free at once, and what is mounted there next is a new mount.",
+      "A mount that is taken away can be reached by nobody from the answer on; its leases are revoked and its rows deleted " +
+      "behind the answer. The path is free at once, and what is mounted there next is a new mount.",
   });
-  return { path, access: "policy", run: "transaction", reply: "envelope" };
+  return { path, access: "policy", run: "transaction", reply: auth ? "top-level" : "envelope" };
 }
 
-/** With the slash at its end. Throws `LogicalError`. */
-function mountPathOf(raw: string | undefined): string {
-  const trimmed = (raw ?? "").replace(/\/$/, "");
-  if (trimmed.length > PATH_MAX_BYTES || !trimmed.split("/").every((segment) => SEGMENT.test(segment))) {
-    throw new LogicalError(
-      "invalid_path",
-      "a mount's path is made of letters, digits and _ . ~ + @ -, in segments that begin with a letter, digit or _",
-    );
-  }
-  return `${trimmed}/`;
-}
-
-function checkReserved(at: string): void {
-  if (RESERVED.some((reserved) => at.startsWith(reserved))) {
-    throw new LogicalError("invalid_request", `cannot mount or unmount "${at}"`);
-  }
-}
-
-/** Throws `LogicalError` when a mount is at the path, above it or below it. */
-function withMount(state: MountTableState, entry: MountEntry): MountTableState {
-  checkReserved(entry.path);
-  const conflict = state.mounts.find(({ path }) => path.startsWith(entry.path) || entry.path.startsWith(path));
-  if (conflict !== undefined) {
-    throw new LogicalError("invalid_request", `path is already in use at ${conflict.path}`, { fromState: true });
-  }
-  return { ...state, mounts: [...state.mounts, entry] };
-}
-
-function withoutMount(state: MountTableState, at: string): MountTableState {
-  const gone = state.mounts.filter(({ path }) => path === at).map(({ uuid }) => uuid);
-  return { mounts: state.mounts.filter(({ path }) => path !== at), closing: [...state.closing, ...gone] };
-}
-
-type MountConfigFields = Pick<
-  MountEntry,
-  "defaultLeaseTtlSeconds" | "maxLeaseTtlSeconds" | "forceNoCache" | "listingVisibility"
->;
-
-function readConfig(fields: Fields<typeof FIELDS>): MountConfigFields {
-  const config = fields.get("config");
-  const defaultLeaseTtlSeconds = leaseTtl(config?.get("default_lease_ttl"), "default_lease_ttl");
-  const maxLeaseTtlSeconds = leaseTtl(config?.get("max_lease_ttl"), "max_lease_ttl");
-  if (maxLeaseTtlSeconds !== 0 && defaultLeaseTtlSeconds > maxLeaseTtlSeconds) {
-    throw new LogicalError("invalid_field", "given default lease TTL greater than given max lease TTL");
-  }
-  const visibility = config?.get("listing_visibility")?.asString() ?? "";
-  if (!["", "hidden", "unauth"].includes(visibility)) {
-    throw new LogicalError("invalid_field", 'listing_visibility must be "hidden" or "unauth"');
-  }
-  return {
-    defaultLeaseTtlSeconds,
-    maxLeaseTtlSeconds,
-    forceNoCache: config?.get("force_no_cache")?.asBoolean() ?? false,
-    listingVisibility: visibility,
-  };
-}
-
-/** Seconds, 0 for the system's own: Vault takes a number, a duration, "system" and "". */
-function leaseTtl(node: JsonNode | undefined, name: string): number {
-  if (node === undefined || node.isNull()) return 0;
-  const text = node.asString() ?? node.asNumberText() ?? "?";
-  if (text === "" || text === "system") return 0;
-  const seconds = parseDuration(text);
-  if (seconds === undefined || seconds < 0) throw new LogicalError("invalid_field", `${name} must be a duration`);
-  return seconds;
+/** All mounts of a category, built-in ones among them. */
+export function mountEntries(table: MountTable, category: MountCategory): readonly MountEntry[] {
+  const auth = category === "auth";
+  const builtIn = auth ? table.token.entry : table.system.entry;
+  return [builtIn, ...table.state.mounts.filter((entry) => isAuthMount(entry) === auth)];
 }

@@ -1,22 +1,34 @@
-/** `sys/mounts`: which engine hangs where. */
+/** `sys/mounts` and `sys/auth`: what hangs where. */
 import { definePath } from "@strongroom/logical";
-import { mountBodies, SYSTEM_MOUNT } from "./mount-body.ts";
+import { AUTH_PREFIX } from "../mount-entry.ts";
+import { mountEntries } from "./mount.ts";
+import { mountBodies } from "./mount-body.ts";
+import type { MountCategory } from "./mount-change.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
-export function mountsPath({ mounts }: SystemServices): SystemPath {
+export function mountsPath(services: SystemServices): SystemPath {
+  return pathOf(services, "secret");
+}
+
+export function authMountsPath(services: SystemServices): SystemPath {
+  return pathOf(services, "auth");
+}
+
+function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath {
+  const auth = category === "auth";
   const path = definePath({
-    pattern: "mounts",
+    pattern: auth ? "auth" : "mounts",
     fields: {},
     operations: {
       read: {
-        summary: "All mounts.",
+        summary: auth ? "All auth methods." : "All secrets engines.",
         handler: (context) => {
-          const { state } = mounts.table(SystemContext.of(context).transaction, "read");
-          return { kind: "data", data: mountBodies([SYSTEM_MOUNT, ...state.mounts]) };
+          const table = mounts.table(SystemContext.of(context).transaction, "read");
+          return { kind: "data", data: mountBodies(mountEntries(table, category), auth ? AUTH_PREFIX : "") };
         },
       },
     },
-    synopsis: "All mounts.",
+    synopsis: auth ? "All auth methods." : "All secrets engines.",
     description: "By path.",
   });
   return { path, access: "policy", run: "transaction", reply: "top-level" };

@@ -1,14 +1,15 @@
 /** The two mounts that no table lists, `sys/` and `auth/token/`, put together from their endpoints. */
 import { type Backend, defineBackend, type MountInfo } from "@strongroom/logical";
 import { present } from "@strongroom/runtime";
+import { SYSTEM_MOUNT, TOKEN_MOUNT } from "../mount-entry.ts";
 import { healthPath } from "./health.ts";
 import { initPath } from "./init.ts";
 import { internalUiMountPath, internalUiMountsPath } from "./internal-ui-mounts.ts";
 import { leaderPath } from "./leader.ts";
 import { metricsPath } from "./metrics.ts";
-import { mountPath } from "./mount.ts";
-import { SYSTEM_MOUNT, TOKEN_MOUNT } from "./mount-body.ts";
-import { mountsPath } from "./mounts.ts";
+import { authMountPath, mountPath } from "./mount.ts";
+import { authMountTunePath, mountTunePath } from "./mount-tune.ts";
+import { authMountsPath, mountsPath } from "./mounts.ts";
 import { raftConfigurationPath } from "./raft-configuration.ts";
 import { raftDigestPath } from "./raft-digest.ts";
 import { raftJoinTokenPath } from "./raft-join-token.ts";
@@ -17,6 +18,7 @@ import { rekeyInitPath } from "./rekey-init.ts";
 import { rekeyUpdatePath } from "./rekey-update.ts";
 import { rekeyVerifyPath } from "./rekey-verify.ts";
 import { keyStatusPath, rotatePath } from "./rotate.ts";
+import { remountPath, remountStatusPath } from "./remount.ts";
 import { sealPath } from "./seal.ts";
 import { sealStatusPath } from "./seal-status.ts";
 import { stepDownPath } from "./step-down.ts";
@@ -25,6 +27,9 @@ import { tokenLookupPath, tokenLookupSelfPath } from "./token-lookup.ts";
 import { unsealPath } from "./unseal.ts";
 
 const SYSTEM_PATHS = [
+  authMountPath,
+  authMountsPath,
+  authMountTunePath,
   healthPath,
   initPath,
   keyStatusPath,
@@ -34,6 +39,7 @@ const SYSTEM_PATHS = [
   metricsPath,
   mountPath,
   mountsPath,
+  mountTunePath,
   raftConfigurationPath,
   raftDigestPath,
   raftJoinTokenPath,
@@ -42,6 +48,8 @@ const SYSTEM_PATHS = [
   rekeyUpdatePath,
   rekeyVerifyPath,
   rotatePath,
+  remountPath,
+  remountStatusPath,
   sealPath,
   sealStatusPath,
   stepDownPath,
