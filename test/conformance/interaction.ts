@@ -117,6 +117,8 @@ function addNodes(environment: InteractionEnvironment, directive: Directive): vo
   const [index] = valuesOf(directive, "index");
   const [inflight] = valuesOf(directive, "inflight");
   const [committed] = valuesOf(directive, "max-committed-size-per-ready");
+  // Ours, like `commit-by-vote`.
+  const [perMessage] = valuesOf(directive, "max-size-per-message");
   const start: Snapshot = {
     metadata: {
       index: toIndex(Number(index ?? 0)),
@@ -139,11 +141,13 @@ function addNodes(environment: InteractionEnvironment, directive: Directive): vo
     applied: start.metadata.index,
     maxInflightMessages: inflight === undefined ? MAX_INFLIGHT : Number(inflight),
     ...(committed === undefined ? {} : { maxCommittedSizePerReady: Number(committed) }),
+    ...(perMessage === undefined ? {} : { maxSizePerMessage: Number(perMessage) }),
     asyncStorageWrites: flag("async-storage-writes"),
     preVote: flag("prevote"),
     checkQuorum: flag("checkquorum"),
     disableConfChangeValidation: flag("disable-conf-change-validation"),
     stepDownOnRemoval: flag("step-down-on-removal"),
+    commitByVote: flag("commit-by-vote"),
     readOnlyOption: valuesOf(directive, "read-only")[0] === "lease-based" ? "lease-based" : "safe",
   };
   environment.addNodes(Number(wordsOf(directive)[0]), options, bootstrap ? start : undefined);
