@@ -9,7 +9,7 @@ const SOURCES_MAX = 1024;
 const REASONS_MAX = 32;
 
 /** The source of what came from too many sources. */
-export const OTHER_SOURCES = "other";
+const OTHER_SOURCES = "other";
 
 export interface CountedRefusals {
   readonly source: string;

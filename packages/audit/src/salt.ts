@@ -13,10 +13,10 @@ export interface SaltSource {
   auditKey(): SecretBytes;
 }
 
-export const HMAC_PREFIX = "hmac-sha256:";
+const HMAC_PREFIX = "hmac-sha256:";
 
 /** In place of an HMAC where there is no salt. */
-export const REDACTED = "redacted";
+const REDACTED = "redacted";
 
 export class AuditSalt {
   readonly #source: SaltSource;

@@ -159,7 +159,9 @@ class Verifier {
       if (explained) dropped += gap.toSeq - gap.fromSeq + 1;
       else this.#report(gap);
     }
-    const streams = [...this.#streams.values()].map(({ recent: _, ...stream }) => stream);
+    const streams = [...this.#streams.values()].map(({ stream, firstSeq, lastSeq, head, end }) => {
+      return { stream, firstSeq, lastSeq, head, end };
+    });
     return {
       records: this.#records,
       repeated: this.#repeated,

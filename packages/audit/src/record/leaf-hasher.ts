@@ -96,7 +96,7 @@ class LeafHasher {
     let from = 0;
     let at = 0;
     while (at < json.length) {
-      switch (json[at]) {
+      switch (json[at] as number) {
         case QUOTE: {
           const end = endOfString(json, at);
           if (keyNext) {

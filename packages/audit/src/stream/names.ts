@@ -22,7 +22,7 @@ export function segmentFile(stream: string, segment: number): string {
 }
 
 /** Undefined for a file of another kind. */
-export function parseSegmentFile(name: string): SegmentName | undefined {
+function parseSegmentFile(name: string): SegmentName | undefined {
   const match = FORM.exec(name);
   if (match === null) return undefined;
   return { name, stream: match[1] ?? "", number: Number(match[2]), segment: Number(match[3]) };
