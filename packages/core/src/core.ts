@@ -24,6 +24,7 @@ import type { CoreDependencies } from "./dependencies.ts";
 import { ClosingError } from "./errors.ts";
 import { MountSweeper } from "./mount-sweeper.ts";
 import { findMount, Mounts } from "./mounts.ts";
+import { PolicyStore } from "./policy/policy-store.ts";
 import type { CoreRequest, CoreResult } from "./request.ts";
 import { RequestIds } from "./request-id.ts";
 import { RequestIdSweeper } from "./request-id-sweeper.ts";
@@ -43,6 +44,7 @@ export class Core {
   readonly #dependencies: CoreDependencies;
   readonly #tokens: TokenStore;
   readonly #mounts: Mounts;
+  readonly #policies: PolicyStore;
   /** Runs once it is started, which is for one worker of each node to do. */
   readonly background: BackgroundWork;
   readonly #requestIds: RequestIds;
@@ -59,6 +61,7 @@ export class Core {
     this.#dependencies = dependencies;
     this.#tokens = new TokenStore(barrier);
     this.#mounts = new Mounts(barrier, backends, dependencies.leaseTtls);
+    this.#policies = new PolicyStore(barrier);
     this.background = new BackgroundWork({ store, barrier, logger, metrics });
     this.background.register(new MountSweeper({ mounts: this.#mounts, logger }));
     this.background.register(new RequestIdSweeper(barrier));
@@ -67,6 +70,7 @@ export class Core {
       dependencies,
       mounts: this.#mounts,
       tokens: this.#tokens,
+      policies: this.#policies,
     });
     this.#durations = metrics.histogram(
       "vault_core_handle_request",
@@ -76,6 +80,7 @@ export class Core {
     this.#unsubscribe = store.onInvalidation((event) => {
       this.#tokens.onInvalidation(event);
       this.#mounts.onInvalidation(event);
+      this.#policies.onInvalidation(event);
     });
   }
 
@@ -146,6 +151,7 @@ export class Core {
     const everything = { type: "all", index: Number.POSITIVE_INFINITY } as const;
     this.#tokens.onInvalidation(everything);
     this.#mounts.onInvalidation(everything);
+    this.#policies.onInvalidation(everything);
   }
 
   async #idle(graceMs: number): Promise<void> {

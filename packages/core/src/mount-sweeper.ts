@@ -10,7 +10,8 @@ import type { Logger } from "@strongroom/runtime";
 import { type Invalidation, prefixRange } from "@strongroom/storage";
 import type { BackgroundTask } from "./background/background-work.ts";
 import type { LeaderStore } from "./background/leader-store.ts";
-import { changesEpoch, type Mounts, scopeOf } from "./mounts.ts";
+import { type Mounts, scopeOf } from "./mounts.ts";
+import { changesEpoch } from "./system-scope.ts";
 
 const ROWS_PER_COMMAND = 512;
 

@@ -12,7 +12,7 @@ import {
   type RequestContext,
 } from "@strongroom/logical";
 import { fromHex, fromUtf8, present, utf8 } from "@strongroom/runtime";
-import { EPOCH_KEY, type Invalidation, KEY_KIND, type Revision, type Transaction } from "@strongroom/storage";
+import type { Invalidation, Revision, Transaction } from "@strongroom/storage";
 import {
   builtInMount,
   decodeMountTable,
@@ -25,11 +25,9 @@ import {
   TOKEN_MOUNT,
 } from "./mount-entry.ts";
 import { StateCache } from "./state-cache.ts";
+import { bumpEpoch, changesEpoch, ROOT_NAMESPACE_ID, SYSTEM_SCOPE } from "./system-scope.ts";
 import { SYSTEM_LEASE_TTL_SECONDS } from "./ttl.ts";
 
-/** Of the root namespace, the only one so far. */
-const ROOT_NAMESPACE_ID: Uint8Array = new Uint8Array(4);
-const SYSTEM_SCOPE: Scope = { namespaceId: ROOT_NAMESPACE_ID, mountId: new Uint8Array(16) };
 const TABLE_PATH = "core/mounts";
 const MOVES_PATH = "core/mount-moves";
 const MOVES_KEPT = 100;
@@ -252,14 +250,4 @@ function mountInfoOf(entry: MountEntry, system: SystemTtls): MountInfo {
 /** Backends are made from these alone; what else is said of a mount reaches them with each request. */
 function sameBackend(a: MountEntry, b: MountEntry): boolean {
   return a.type === b.type && JSON.stringify(a.options) === JSON.stringify(b.options);
-}
-
-/** Whether mounts, policies or the keyring may have changed. */
-export function changesEpoch(event: Invalidation): boolean {
-  return event.type === "all" || event.keys.some((key) => key.length === 1 && key[0] === KEY_KIND.epoch);
-}
-
-/** What requests guard is the row's revision; it has no content. */
-function bumpEpoch(tx: Transaction): void {
-  tx.put(EPOCH_KEY, 0, new Uint8Array(0));
 }

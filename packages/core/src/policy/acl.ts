@@ -40,7 +40,7 @@ export function compileAcl(policies: readonly Policy[], identity: TemplateContex
 }
 
 /** What each operation needs. */
-const NEEDED: Readonly<Record<Exclude<AclOperation, "help">, Capability>> = {
+export const NEEDED: Readonly<Record<Exclude<AclOperation, "help">, Capability>> = {
   read: "read",
   list: "list",
   create: "create",
@@ -119,6 +119,13 @@ export class CompiledAcl implements Acl {
     if (query.operation !== "list" && query.operation !== "scan") return this.#forAccess(path);
     const rule = this.#forListing(path);
     return rule === undefined ? [] : [rule];
+  }
+
+  /** All rules that match, whether they count or not. */
+  matching(query: Pick<AclQuery, "path" | "operation">): readonly MergedRule[] {
+    const path = withoutLeadingSlashes(query.path);
+    const trimmed = path.endsWith("/") ? path.slice(0, -1) : path;
+    return this.rules.filter((rule) => rule.matches(path) || rule.matches(trimmed));
   }
 
   #decide(query: AclQuery, granted: (rule: MergedRule, decision: Decision) => Decision): Decision {
@@ -216,7 +223,7 @@ function withParameters(rule: MergedRule, granted: Decision, parameters: Request
 }
 
 /** The front doors let none through; a path in a body may have them. */
-export function withoutLeadingSlashes(path: string): string {
+function withoutLeadingSlashes(path: string): string {
   let at = 0;
   while (path.charCodeAt(at) === 0x2f) at++;
   return at === 0 ? path : path.slice(at);

@@ -2,14 +2,21 @@
 import { type Backend, defineBackend, type MountInfo } from "@strongroom/logical";
 import { present } from "@strongroom/runtime";
 import { SYSTEM_MOUNT, TOKEN_MOUNT } from "../mount-entry.ts";
+import { capabilitiesPath, capabilitiesSelfPath } from "./capabilities.ts";
 import { healthPath } from "./health.ts";
 import { initPath } from "./init.ts";
 import { internalUiMountPath, internalUiMountsPath } from "./internal-ui-mounts.ts";
+import { internalUiResultantAclPath } from "./internal-ui-resultant-acl.ts";
 import { leaderPath } from "./leader.ts";
 import { metricsPath } from "./metrics.ts";
 import { authMountPath, mountPath } from "./mount.ts";
 import { authMountTunePath, mountTunePath } from "./mount-tune.ts";
 import { authMountsPath, mountsPath } from "./mounts.ts";
+import { policiesAclPath } from "./policies-acl.ts";
+import { policiesAclNamePath } from "./policies-acl-name.ts";
+import { policiesExplainPath } from "./policies-explain.ts";
+import { policyPath } from "./policy.ts";
+import { policyNamePath } from "./policy-name.ts";
 import { raftConfigurationPath } from "./raft-configuration.ts";
 import { raftDigestPath } from "./raft-digest.ts";
 import { raftJoinTokenPath } from "./raft-join-token.ts";
@@ -27,6 +34,8 @@ import { tokenLookupPath, tokenLookupSelfPath } from "./token-lookup.ts";
 import { unsealPath } from "./unseal.ts";
 
 const SYSTEM_PATHS = [
+  capabilitiesPath,
+  capabilitiesSelfPath,
   authMountPath,
   authMountsPath,
   authMountTunePath,
@@ -35,11 +44,17 @@ const SYSTEM_PATHS = [
   keyStatusPath,
   internalUiMountPath,
   internalUiMountsPath,
+  internalUiResultantAclPath,
   leaderPath,
   metricsPath,
   mountPath,
   mountsPath,
   mountTunePath,
+  policiesAclPath,
+  policiesAclNamePath,
+  policiesExplainPath,
+  policyPath,
+  policyNamePath,
   raftConfigurationPath,
   raftDigestPath,
   raftJoinTokenPath,

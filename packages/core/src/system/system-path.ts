@@ -7,6 +7,7 @@ import { assert, type Entropy } from "@strongroom/runtime";
 import type { Transaction } from "@strongroom/storage";
 import type { CoreDependencies } from "../dependencies.ts";
 import type { Mounts } from "../mounts.ts";
+import type { PolicyStore } from "../policy/policy-store.ts";
 import type { CoreRequest } from "../request.ts";
 import type { TokenEntry } from "../token/token-entry.ts";
 import type { TokenStore } from "../token-store.ts";
@@ -32,6 +33,7 @@ export interface SystemServices {
   readonly dependencies: CoreDependencies;
   readonly mounts: Mounts;
   readonly tokens: TokenStore;
+  readonly policies: PolicyStore;
 }
 
 /** What a handler of these paths may know besides an engine's context. */

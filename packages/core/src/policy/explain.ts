@@ -1,0 +1,209 @@
+/**
+ * Why a request is allowed or not, in sentences: which rule decided and what it beat, or which line is missing.
+ *
+ * What may be told. Everybody hears of its own token what `sys/capabilities-self` and a try would tell anyway: the outcome,
+ * the capability that is needed, what is granted on the path, and a rule that would grant the rest, made of the question
+ * alone. Where rules stand, what they say, and whether a denial is written or only the default, is told to those who may
+ * read every one of the token's policies; others cannot tell an explicit deny from no rule at all. Nothing here looks at
+ * mounts or secrets, so nobody learns what exists.
+ */
+import type { CompiledAcl } from "./acl.ts";
+import { NEEDED } from "./acl.ts";
+import type { AclQuery, Decision, DecisionReason } from "./decision.ts";
+import type { MergedRule } from "./merged-rule.ts";
+import { type Precedence, precedenceOf } from "./path-pattern.ts";
+import type { Capability, RuleOrigin } from "./policy.ts";
+import { parseTemplate } from "./template.ts";
+
+export interface Explanation {
+  readonly outcome: Decision["outcome"];
+  /** `not-granted`: nothing grants it, or a deny takes it away, and the asker may not know which. `restricted`: the path is granted, and the rule asks more of the request. */
+  readonly reason: DecisionReason["type"] | "not-granted" | "restricted";
+  /** What the operation needs; nothing for help. */
+  readonly capability: Capability | undefined;
+  /** One sentence. */
+  readonly text: string;
+  /** As `sys/capabilities` answers for the path. */
+  readonly granted: readonly string[];
+  /** The rules that decided, for those who may read them. */
+  readonly rules: readonly RuleOrigin[];
+  /** Rules that match too and do not count, with the reason. */
+  readonly overruled: readonly (RuleOrigin & { readonly because: string })[];
+  /** A rule in HCL that would let the request by, where one can. */
+  readonly suggestion: string | undefined;
+  readonly hints: readonly string[];
+}
+
+/** `mayRead`: whether the asker may read all policies of the token that is asked about. */
+export function explain(acl: CompiledAcl, query: AclQuery, mayRead: boolean): Explanation {
+  const decision = acl.check(query);
+  const capability = query.operation === "help" ? undefined : NEEDED[query.operation];
+  const granted = acl.capabilities(query.path);
+  const reason = mayRead ? decision.reason.type : withheld(decision, granted, capability);
+  const tellsRules = mayRead && decision.rules.length > 0;
+  return {
+    outcome: decision.outcome,
+    reason,
+    capability,
+    text: sentence(query, decision, { reason, capability, granted, mayRead }),
+    granted,
+    rules: tellsRules ? acl.deciding(query).flatMap(({ origins }) => origins) : [],
+    overruled: mayRead ? overruled(acl, query) : [],
+    suggestion: suggestion(query, reason, capability, granted),
+    hints: decision.outcome === "denied" ? hints(acl, query) : [],
+  };
+}
+
+/** The reason as far as the outcome and `sys/capabilities` give it away. */
+function withheld(
+  { outcome, reason }: Decision,
+  granted: readonly string[],
+  capability: Capability | undefined,
+): Explanation["reason"] {
+  if (outcome === "allowed") return reason.type;
+  if (reason.type === "missing-capability") return granted[0] === "deny" ? "not-granted" : reason.type;
+  return capability !== undefined && granted.includes(capability) ? "restricted" : "not-granted";
+}
+
+interface Known {
+  readonly reason: Explanation["reason"];
+  readonly capability: Capability | undefined;
+  readonly granted: readonly string[];
+  readonly mayRead: boolean;
+}
+
+function sentence(query: AclQuery, decision: Decision, known: Known): string {
+  const what = `${query.operation} on ${JSON.stringify(query.path)}`;
+  const places = known.mayRead ? placesOf(decision.rules) : "";
+  switch (known.reason) {
+    case "root":
+      return `${what} is allowed: the root policy allows everything`;
+    case "help":
+      return `${what} is allowed: help is for everybody`;
+    case "granted":
+      return `${what} is allowed: ${places === "" ? "a rule grants" : `${places} grants`} ${known.capability}`;
+    case "no-rule":
+      return `${what} is denied: no rule matches the path`;
+    case "not-granted":
+      return `${what} is denied: ${known.capability} is not granted there`;
+    case "explicit-deny":
+      return `${what} is denied: ${places} denies it, whatever other rules of that pattern grant`;
+    case "missing-capability": {
+      const missing = decision.reason.type === "missing-capability" ? decision.reason.capability : known.capability;
+      const by = places === "" ? "what is granted there" : `${places}, the rule that counts,`;
+      return `${what} is denied: ${by} lacks ${missing}`;
+    }
+    default:
+      return restriction(what, decision.reason, known.reason, places);
+  }
+}
+
+/** The path is granted; the rule asks more of the request. */
+function restriction(what: string, reason: DecisionReason, told: Explanation["reason"], places: string): string {
+  if (told === "restricted") return `${what} is granted only with other parameters, or for a wrapped answer`;
+  switch (reason.type) {
+    case "wrapping": {
+      const least = reason.minTtlSeconds === 0 ? "" : ` for at least ${reason.minTtlSeconds}s`;
+      const most = reason.maxTtlSeconds === 0 ? "" : ` for at most ${reason.maxTtlSeconds}s`;
+      return `${what} is denied: ${places} asks for the answer to be wrapped${least}${most}`;
+    }
+    case "parameters-unread":
+      return `${what} depends on its parameters, which ${places} restricts`;
+    case "parameter-missing":
+      return `${what} is denied: ${places} requires the parameter ${JSON.stringify(reason.parameter)}`;
+    case "parameter-denied":
+      return `${what} is denied: ${places} denies the parameter ${JSON.stringify(reason.parameter)}, or this value of it`;
+    default: {
+      const name = reason.type === "parameter-not-allowed" ? JSON.stringify(reason.parameter) : "";
+      return `${what} is denied: ${places} does not allow the parameter ${name}, or this value of it`;
+    }
+  }
+}
+
+/** `policy "app", line 3 (path "secret/*")`, and so on. */
+function placesOf(rules: readonly RuleOrigin[]): string {
+  return rules
+    .map(
+      ({ policy, pattern, at }) =>
+        `policy ${JSON.stringify(policy)}, line ${at.line} (path ${JSON.stringify(pattern)})`,
+    )
+    .join(" with ");
+}
+
+const BECAUSE: Readonly<Record<Precedence, string>> = {
+  exact: "an exact path wins over a pattern",
+  "later-wildcard": "its first + or its * comes earlier",
+  "no-glob": "it ends in *, and the other does not",
+  "fewer-plus": "it has more + segments",
+  longer: "it is shorter",
+  alphabet: "it comes first in the alphabet",
+};
+
+function overruled(acl: CompiledAcl, query: AclQuery): Explanation["overruled"] {
+  const deciding = acl.deciding(query);
+  const [winner] = deciding;
+  if (winner === undefined) return [];
+  return acl.matching(query).flatMap((rule) => {
+    if (deciding.includes(rule)) return [];
+    const because = reasonOf(winner, rule);
+    return rule.origins.map((origin) => ({ ...origin, because }));
+  });
+}
+
+function reasonOf(winner: MergedRule, loser: MergedRule): string {
+  // An exact rule without the slash stands behind the one with it, and a pattern likewise.
+  if (loser.pattern.kind === "exact") return "the path with its slash at the end comes first";
+  return BECAUSE[precedenceOf(winner.pattern, loser.pattern)];
+}
+
+/**
+ * An exact rule with what is granted there already, since it would be the only one that counts. None where a deny is
+ * written: more rules do not help, and a way around it is no advice.
+ */
+function suggestion(
+  { path, sudo }: AclQuery,
+  reason: Explanation["reason"],
+  capability: Capability | undefined,
+  granted: readonly string[],
+): string | undefined {
+  if (capability === undefined) return undefined;
+  if (reason !== "no-rule" && reason !== "not-granted" && reason !== "missing-capability") return undefined;
+  const pattern = path.replace(/^\/+/, "");
+  const template = parseTemplate(pattern);
+  // Paths that would not mean themselves in a rule.
+  if (
+    pattern === "" ||
+    /[*+]/.test(pattern) ||
+    !template.ok ||
+    template.parts.some((part) => typeof part !== "string")
+  ) {
+    return undefined;
+  }
+  const wanted = new Set([
+    ...granted.filter((name) => name !== "deny"),
+    capability,
+    ...(sudo === true ? ["sudo"] : []),
+  ]);
+  const list = [...wanted].sort().map((name) => JSON.stringify(name));
+  return `path ${JSON.stringify(pattern)} {\n  capabilities = [${list.join(", ")}]\n}\n`;
+}
+
+const KV_PARTS: ReadonlySet<string> = new Set(["data", "metadata", "delete", "undelete", "destroy", "subkeys"]);
+
+/** The mistakes that most denials come from. */
+function hints(acl: CompiledAcl, query: AclQuery): readonly string[] {
+  const found: string[] = [];
+  const [mount, part, ...rest] = query.path.split("/");
+  if (mount !== undefined && part !== undefined && KV_PARTS.has(part) && rest.length > 0) {
+    const without = [mount, ...rest].join("/");
+    if (acl.check({ ...query, path: without }).outcome === "allowed") {
+      found.push(
+        `it is granted on ${JSON.stringify(without)}: rules for KV version 2 name ${mount}/${part}/…, as the API does`,
+      );
+    }
+  }
+  if (acl.check({ ...query, path: `${query.path}/x` }).outcome === "allowed" && !query.path.endsWith("/")) {
+    found.push("it is granted below the path: a rule that ends in /* does not match the path before the slash");
+  }
+  return found;
+}

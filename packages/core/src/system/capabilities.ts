@@ -1,0 +1,64 @@
+/** `sys/capabilities` and `sys/capabilities-self`: what a token may do on some paths. */
+import { definePath, type JsonValue, LogicalError } from "@strongroom/logical";
+import { utf8 } from "@strongroom/runtime";
+import type { Acl } from "../policy/decision.ts";
+import { PATHS_FIELDS, pathsOf } from "./policy-body.ts";
+import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
+
+export function capabilitiesPath({ policies, tokens }: SystemServices): SystemPath {
+  const path = definePath({
+    pattern: "capabilities",
+    fields: {
+      ...PATHS_FIELDS,
+      token: {
+        type: "string",
+        description: "The token asked about; without it, the one of this request.",
+        default: "",
+      },
+    },
+    operations: {
+      update: {
+        summary: "What a token may do on some paths.",
+        handler: (context, _request, fields) => {
+          const { transaction, token: own } = SystemContext.of(context);
+          const paths = pathsOf(fields);
+          const id = fields.get("token");
+          const token = id === "" ? own : tokens.lookup(transaction, tokens.rowKey(utf8(id)), "read");
+          if (token === undefined) throw new LogicalError("invalid_request", "invalid token", { fromState: true });
+          return { kind: "data", data: capabilitiesBody(policies.aclOf(transaction, token, "read"), paths) };
+        },
+      },
+    },
+    synopsis: "What a token may do on some paths.",
+    description:
+      "Answers as the next request would be decided, but for parameters and wrapping, which hang on the request.",
+  });
+  return { path, access: "policy", run: "transaction", reply: "top-level" };
+}
+
+export function capabilitiesSelfPath({ policies }: SystemServices): SystemPath {
+  const path = definePath({
+    pattern: "capabilities-self",
+    fields: { ...PATHS_FIELDS, token: { type: "string", description: "Ignored." } },
+    operations: {
+      update: {
+        summary: "What this request's token may do on some paths.",
+        handler: (context, _request, fields) => {
+          const { transaction, token } = SystemContext.of(context);
+          const paths = pathsOf(fields);
+          return { kind: "data", data: capabilitiesBody(policies.aclOf(transaction, token, "read"), paths) };
+        },
+      },
+    },
+    synopsis: "What this request's token may do on some paths.",
+    description: "The default policy lets every token ask.",
+  });
+  return { path, access: "policy", run: "transaction", reply: "top-level" };
+}
+
+/** By path, and once more under `capabilities` for the first, as clients expect that ask for one. */
+function capabilitiesBody(acl: Acl, paths: readonly string[]): { readonly [key: string]: JsonValue } {
+  const byPath = paths.map((path) => [path, acl.capabilities(path)] as const);
+  // Own members whatever the paths are called.
+  return Object.fromEntries([["capabilities", byPath[0]?.[1] ?? []], ...byPath]);
+}
