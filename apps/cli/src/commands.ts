@@ -74,6 +74,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Give one key share",
     load: async () => (await import("./commands/operator-unseal.ts")).operatorUnseal,
   },
+  "operator step-down": {
+    summary: "Have a node hand leadership over",
+    load: async () => (await import("./commands/operator-step-down.ts")).operatorStepDown,
+  },
   "operator seal": {
     summary: "Seal the node asked",
     load: async () => (await import("./commands/operator-seal.ts")).operatorSeal,
@@ -85,6 +89,30 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "operator raft remove-peer": {
     summary: "Remove a member for good",
     load: async () => (await import("./commands/operator-raft-remove-peer.ts")).operatorRaftRemovePeer,
+  },
+  "operator raft promote": {
+    summary: "Make a learner a voter",
+    load: async () => (await import("./commands/operator-raft-promote.ts")).operatorRaftPromote,
+  },
+  "operator raft demote": {
+    summary: "Make a voter a learner",
+    load: async () => (await import("./commands/operator-raft-demote.ts")).operatorRaftDemote,
+  },
+  "operator raft transfer-leader": {
+    summary: "Hand leadership over",
+    load: async () => (await import("./commands/operator-raft-transfer-leader.ts")).operatorRaftTransferLeader,
+  },
+  "operator raft autopilot state": {
+    summary: "Show the members' health",
+    load: async () => (await import("./commands/operator-raft-autopilot-state.ts")).operatorRaftAutopilotState,
+  },
+  "operator raft autopilot get-config": {
+    summary: "Show how the membership is tended",
+    load: async () => (await import("./commands/operator-raft-autopilot-get-config.ts")).operatorRaftAutopilotGetConfig,
+  },
+  "operator raft autopilot set-config": {
+    summary: "Change how the membership is tended",
+    load: async () => (await import("./commands/operator-raft-autopilot-set-config.ts")).operatorRaftAutopilotSetConfig,
   },
   "operator raft join-token": {
     summary: "Make a token that lets one node join",

@@ -7,6 +7,8 @@ import { commandHelp, overview } from "./help.ts";
 import { nearest } from "./nearest.ts";
 import { processTerminal } from "./terminal.ts";
 
+/** In words. */
+const LONGEST_NAME: number = Math.max(...Object.keys(COMMANDS).map((name) => name.split(" ").length));
 const HELP_WORDS = new Set(["help", "-h", "-help", "--help"]);
 const VERSION_WORDS = new Set(["-v", "-version", "--version"]);
 
@@ -51,7 +53,7 @@ async function dispatch(context: Context, args: readonly string[]): Promise<numb
 
 /** The longest command name that the arguments begin with. */
 function resolve(args: readonly string[]): { name: string | undefined; rest: readonly string[] } {
-  for (let length = Math.min(3, args.length); length > 0; length--) {
+  for (let length = Math.min(LONGEST_NAME, args.length); length > 0; length--) {
     const name = args.slice(0, length).join(" ");
     if (Object.hasOwn(COMMANDS, name)) return { name, rest: args.slice(length) };
   }
@@ -61,7 +63,7 @@ function resolve(args: readonly string[]): { name: string | undefined; rest: rea
 function unknown(context: Context, args: readonly string[]): number {
   const words = args.filter((word) => !word.startsWith("-"));
   // `strongroom kv`, `strongroom operator raft`: a group; show what is in it.
-  for (let length = Math.min(2, words.length); length > 0; length--) {
+  for (let length = Math.min(LONGEST_NAME - 1, words.length); length > 0; length--) {
     const group = words.slice(0, length).join(" ");
     if (!Object.keys(COMMANDS).some((name) => name.startsWith(`${group} `))) continue;
     const asked = words.length === length;

@@ -78,6 +78,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["already_a_member", { http: 400, grpc: failedPrecondition }],
   ["removed_node", { http: 400, grpc: failedPrecondition }],
   ["not_caught_up", { http: 400, grpc: failedPrecondition }],
+  ["quorum_at_risk", { http: 400, grpc: failedPrecondition }],
   ["last_voter", { http: 400, grpc: failedPrecondition }],
   ["bad_target", { http: 400, grpc: failedPrecondition }],
   ["membership_conflict", { http: 409, grpc: GRPC_STATUS.aborted }],

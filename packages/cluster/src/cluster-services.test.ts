@@ -1,7 +1,7 @@
-import { fromUtf8, utf8 } from "@strongroom/runtime";
+import { fromUtf8, present, utf8 } from "@strongroom/runtime";
 import { type CommandDraft, KEY_KIND, KEYRING_KEY, makeKey, SEAL_RECORD_KEY, type Verdict } from "@strongroom/storage";
 import { afterEach, describe, expect, it } from "vitest";
-import { Autopilot } from "./autopilot.ts";
+import { Autopilot, type AutopilotConfig } from "./autopilot.ts";
 import { TestCluster, type TestNode } from "./testing/nodes.ts";
 
 let cluster: TestCluster | undefined;
@@ -24,6 +24,15 @@ function has(node: TestNode, key: Uint8Array): boolean {
   snapshot.release();
   return row !== undefined;
 }
+
+const AUTOPILOT: AutopilotConfig = {
+  cleanupDeadServers: false,
+  lastContactMs: 10_000,
+  deadServerMs: 300,
+  maxTrailingLogs: 1_000,
+  minQuorum: 3,
+  stabilizationMs: 20,
+};
 
 async function refusal(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -165,7 +174,8 @@ describe("Autopilot", () => {
     cluster = new TestCluster();
     await cluster.start(1, { bootstrap: true });
     const { client, manager } = await cluster.leader();
-    const autopilot = new Autopilot({ intervalMs: 10, stableLooks: 2 }, { client, manager, ...cluster.world });
+    const config = (): AutopilotConfig => AUTOPILOT;
+    const autopilot = new Autopilot({ intervalMs: 10 }, { client, manager, config, ...cluster.world });
     autopilot.start();
     await cluster.start(2);
     await cluster.join(2);
@@ -175,5 +185,27 @@ describe("Autopilot", () => {
       [1, ""],
       [2, "node-2"],
     ]);
+  });
+
+  it("removes who is silent for too long, when it is told to, and never below the least number of voters", async () => {
+    cluster = new TestCluster();
+    await cluster.startVoters(3);
+    const { client, manager } = await cluster.leader();
+    const gone = present(
+      cluster.nodes.find((node) => node.client !== client),
+      "another",
+    );
+    await cluster.stop(gone.id);
+    let config: AutopilotConfig = { ...AUTOPILOT, cleanupDeadServers: true, minQuorum: 3 };
+    const autopilot = new Autopilot({ intervalMs: 10 }, { client, manager, config: () => config, ...cluster.world });
+    autopilot.start();
+    const silent = async () =>
+      (await client.status()).members.some(({ lastContactMs }) => lastContactMs > 2 * AUTOPILOT.deadServerMs);
+    await cluster.until(silent);
+    expect((await client.status()).members).toHaveLength(3);
+    config = { ...config, minQuorum: 2 };
+    await cluster.until(async () => (await client.status()).members.length === 2);
+    autopilot.stop();
+    expect((await client.status()).members.map(({ nodeId }) => nodeId)).not.toContain(gone.id);
   });
 });

@@ -8,7 +8,7 @@
  */
 export type { Authenticity, CommandAuthenticator, CommandSigner } from "./authenticator.ts";
 export { sealedAuthenticator } from "./authenticator.ts";
-export type { AutopilotOptions, AutopilotParts } from "./autopilot.ts";
+export type { AutopilotConfig, AutopilotOptions, AutopilotParts } from "./autopilot.ts";
 export { Autopilot, DEFAULT_AUTOPILOT } from "./autopilot.ts";
 export type { ClusterCa, NodeName, ServerCertificates } from "./membership/certificates.ts";
 export {

@@ -14,6 +14,11 @@ export interface ClusterMember {
   readonly clusterAddress: string;
   /** `https://host:port`, the API's. */
   readonly apiAddress: string;
+  readonly online: boolean;
+  /** Since it was last heard of; 0 of the node itself. */
+  readonly lastContactMs: number;
+  /** The highest index known to stand in its log; only the leader knows. */
+  readonly match?: number;
 }
 
 export interface ClusterSummary {
@@ -46,9 +51,17 @@ export interface ClusterView {
   status(): Promise<ClusterSummary>;
   /** Of this node's own state: nodes that have applied the same entries have the same, in hexadecimal. */
   digest(): Promise<{ readonly index: number; readonly sha256: string }>;
+  /** As the leader knows it; this node's own word where no leader is known. */
+  leaderStatus(): Promise<ClusterSummary>;
   createJoinToken(options: JoinTokenOptions): Promise<{ readonly token: SecretBytes; readonly expiresAtMs: number }>;
   /** `serverId` is a node id in decimal, or a node's name. Throws a `StrongroomError` with code `unknown_node`. */
   removePeer(serverId: string, deadlineMs: number): Promise<void>;
+  /** Makes a caught-up learner a voter. `serverId` as in `removePeer`, here and below. */
+  promote(serverId: string, deadlineMs: number): Promise<void>;
+  /** Makes a voter a learner. */
+  demote(serverId: string, deadlineMs: number): Promise<void>;
+  /** Hands leadership to `serverId`, or to the most advanced voter, whichever node is asked. */
+  transferLeadership(serverId: string | undefined): Promise<void>;
   /** Hands leadership to the best voter; does nothing on a node that does not lead. */
   stepDown(deadlineMs: number): Promise<void>;
 }

@@ -4,6 +4,8 @@
  */
 
 export type { AuditRequest, AuditResponse, AuditSink } from "./audit-sink.ts";
+export type { AutopilotSettings } from "./autopilot-settings.ts";
+export { currentAutopilotSettings } from "./autopilot-settings.ts";
 export { randomUuid } from "./base62.ts";
 export type { ClusterMember, ClusterSummary, ClusterView, JoinTokenOptions } from "./cluster-view.ts";
 export { Core } from "./core.ts";

@@ -18,7 +18,7 @@ import {
   WorkerPort,
   WorkerStore,
 } from "@strongroom/cluster";
-import { Core } from "@strongroom/core";
+import { Core, currentAutopilotSettings } from "@strongroom/core";
 import { asError, type Clock, type Entropy, type Logger, type MetricsRegistry, type Timers } from "@strongroom/runtime";
 import { kvFactory } from "@strongroom/secrets";
 import { LevelTable } from "@strongroom/storage";
@@ -203,8 +203,16 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
   if (joinToken !== undefined && barrier.sealed) {
     opening.ask(joinToken).catch((error: unknown) => logger.warn("this node stays sealed", { error: asError(error) }));
   }
-  const autopilot = new Autopilot(DEFAULT_AUTOPILOT, { client: cluster, manager, clock, timers, logger });
+  const autopilot = new Autopilot(DEFAULT_AUTOPILOT, {
+    client: cluster,
+    manager,
+    config: () => currentAutopilotSettings(store, barrier),
+    clock,
+    timers,
+    logger,
+  });
   autopilot.start();
+  cluster.serveStatus();
   parts.core.background.start();
   return async () => {
     opening.stop();

@@ -40,6 +40,10 @@ export class NodeClusterView implements ClusterView {
     this.#parts = parts;
   }
 
+  async leaderStatus(): Promise<ClusterSummary> {
+    return this.#parts.cluster.leaderStatus();
+  }
+
   async status(): Promise<ClusterSummary> {
     const status = await this.#parts.cluster.status();
     const leads = status.leaderId === status.nodeId;
@@ -97,15 +101,32 @@ export class NodeClusterView implements ClusterView {
   }
 
   async removePeer(serverId: string, deadlineMs: number): Promise<void> {
-    const { members } = await this.#parts.cluster.status();
-    const member = members.find(({ nodeId, name }) => String(nodeId) === serverId || name === serverId);
-    if (member === undefined) throw new UnknownNodeError(serverId);
-    await this.#parts.manager.removePeer(member.nodeId, { deadlineMs });
+    await this.#parts.manager.removePeer(await this.#memberId(serverId), { deadlineMs });
+  }
+
+  async promote(serverId: string, deadlineMs: number): Promise<void> {
+    await this.#parts.manager.promote(await this.#memberId(serverId), { deadlineMs });
+  }
+
+  async demote(serverId: string, deadlineMs: number): Promise<void> {
+    await this.#parts.manager.demote(await this.#memberId(serverId), { deadlineMs });
+  }
+
+  async transferLeadership(serverId: string | undefined): Promise<void> {
+    const target = serverId === undefined ? undefined : await this.#memberId(serverId);
+    await this.#parts.manager.transferLeadership(target);
   }
 
   async stepDown(deadlineMs: number): Promise<void> {
     const { cluster, store, clock } = this.#parts;
     if (!store.isLeaderNode()) return;
     await cluster.transferLeadership(0, { timeoutMs: Math.max(0, deadlineMs - clock.monotonicMs()) });
+  }
+
+  async #memberId(serverId: string): Promise<number> {
+    const { members } = await this.#parts.cluster.status();
+    const member = members.find(({ nodeId, name }) => String(nodeId) === serverId || name === serverId);
+    if (member === undefined) throw new UnknownNodeError(serverId);
+    return member.nodeId;
   }
 }

@@ -17,7 +17,16 @@ const OPTIONS = { deadlineMs: 1_000 };
 
 function member(nodeId: number, parts: Partial<ClusterMember> = {}): ClusterMember {
   const addresses = { name: "", clusterAddress: "", apiAddress: "", grpcAddress: "" };
-  return { nodeId, ...addresses, voter: true, match: 5_000, leader: nodeId === 1, online: true, ...parts };
+  return {
+    nodeId,
+    ...addresses,
+    voter: true,
+    match: 5_000,
+    leader: nodeId === 1,
+    online: true,
+    lastContactMs: 0,
+    ...parts,
+  };
 }
 
 /** A manager over one store, which takes every change of membership as the command that goes with it. */
@@ -44,9 +53,9 @@ function managerOf(members: readonly ClusterMember[]): { manager: MembershipMana
       },
     },
     client: {
-      status: async () => status,
-      transferLeadership: async () => {
-        log.push("transfer");
+      leaderStatus: async () => status,
+      transferLeadership: async (to) => {
+        log.push(`transfer ${to}`);
       },
     },
   });
@@ -83,8 +92,31 @@ describe("MembershipManager", () => {
     await expect(alone.manager.demote(1, OPTIONS)).rejects.toMatchObject({ code: "last_voter" });
     const { manager, log } = managerOf([member(1), member(2)]);
     await manager.removePeer(1, OPTIONS);
-    expect(log).toEqual(["transfer", "ConfChangeRemoveNode 1"]);
+    expect(log).toEqual(["transfer 2", "ConfChangeRemoveNode 1"]);
     await expect(manager.addLearner(1, RECORD, NOTHING, OPTIONS)).rejects.toMatchObject({ code: "removed_node" });
     await expect(manager.promote(7, OPTIONS)).rejects.toMatchObject({ code: "not_a_member" });
+  });
+
+  it("refuses, with the reason, what would leave the voters without a majority that is online", async () => {
+    const { manager, log } = managerOf([member(1), member(2), member(3, { online: false })]);
+    await expect(manager.removePeer(2, OPTIONS)).rejects.toMatchObject({ code: "quorum_at_risk" });
+    await expect(manager.demote(2, OPTIONS)).rejects.toMatchObject({ code: "quorum_at_risk" });
+    await manager.removePeer(3, OPTIONS);
+    expect(log).toEqual(["ConfChangeRemoveNode 3"]);
+  });
+
+  it("hands leadership to whom it is told, or to the most advanced voter that is online", async () => {
+    const { manager, log } = managerOf([
+      member(1),
+      member(2, { match: 4_000 }),
+      member(3, { match: 4_500 }),
+      member(4, { online: false }),
+      member(5, { voter: false }),
+    ]);
+    await manager.transferLeadership(undefined);
+    await manager.transferLeadership(2);
+    for (const id of [4, 5])
+      await expect(manager.transferLeadership(id)).rejects.toMatchObject({ code: "not_caught_up" });
+    expect(log).toEqual(["transfer 3", "transfer 2"]);
   });
 });

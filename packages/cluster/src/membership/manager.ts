@@ -26,6 +26,7 @@ export class MembershipError extends StrongroomError {
     | "removed_node"
     | "not_caught_up"
     | "last_voter"
+    | "quorum_at_risk"
     | "membership_conflict";
 
   constructor(code: MembershipError["code"], message: string) {
@@ -36,7 +37,7 @@ export class MembershipError extends StrongroomError {
 
 export interface MembershipParts {
   readonly store: Pick<WorkerStore, "linearizableSnapshot" | "commitMembership">;
-  readonly client: Pick<ClusterClient, "status" | "transferLeadership">;
+  readonly client: Pick<ClusterClient, "leaderStatus" | "transferLeadership">;
 }
 
 /** A learner this near to the commit index is caught up. */
@@ -75,7 +76,7 @@ export class MembershipManager {
 
   /** Makes a caught-up learner a voter. */
   async promote(nodeId: number, options: WaitOptions): Promise<void> {
-    const status = await this.#parts.client.status();
+    const status = await this.#parts.client.leaderStatus();
     const member = memberOf(status, nodeId);
     if (member.voter) return;
     if (!isCaughtUp(member, status))
@@ -88,7 +89,7 @@ export class MembershipManager {
 
   /** Makes a voter a learner: it goes on replicating and votes no more. */
   async demote(nodeId: number, options: WaitOptions): Promise<void> {
-    const status = await this.#parts.client.status();
+    const status = await this.#parts.client.leaderStatus();
     const member = memberOf(status, nodeId);
     if (!member.voter) return;
     await this.#giveUpVote(member, status);
@@ -97,7 +98,7 @@ export class MembershipManager {
 
   /** Removes a node for good: its id is refused from then on. */
   async removePeer(nodeId: number, options: WaitOptions): Promise<void> {
-    const status = await this.#parts.client.status();
+    const status = await this.#parts.client.leaderStatus();
     const member = memberOf(status, nodeId);
     if (member.voter) await this.#giveUpVote(member, status);
     const guards: Guard[] = [{ kind: "absent", key: removedNodeKey(nodeId) }];
@@ -115,7 +116,27 @@ export class MembershipManager {
         "last_voter",
         "this node is the only voter: the cluster would end with it; add and promote another first",
       );
-    if (member.leader) await this.#parts.client.transferLeadership(0, { timeoutMs: TRANSFER_TIMEOUT_MS });
+    const stay = status.members.filter((other) => other.voter && other.nodeId !== member.nodeId);
+    const online = stay.filter((other) => other.online);
+    if (2 * online.length <= stay.length)
+      throw new MembershipError(
+        "quorum_at_risk",
+        `only ${online.length} of the ${stay.length} voters that would stay are online: the cluster would stand still; ` +
+          "bring one of them back, or remove one that is offline first",
+      );
+    if (member.leader) await this.transferLeadership(undefined);
+  }
+
+  /** Hands leadership to `nodeId`, or to the most advanced voter that is online. Throws `MembershipError`. */
+  async transferLeadership(nodeId: number | undefined): Promise<void> {
+    const status = await this.#parts.client.leaderStatus();
+    const target = nodeId === undefined ? mostAdvanced(status) : memberOf(status, nodeId);
+    if (target === undefined || !target.voter || !target.online)
+      throw new MembershipError(
+        "not_caught_up",
+        "leadership goes to a voter that is online and follows; see the list of peers",
+      );
+    await this.#parts.client.transferLeadership(target.nodeId, { timeoutMs: TRANSFER_TIMEOUT_MS });
   }
 
   async #change(type: ConfChangeType, nodeId: number, draft: CommandDraft, options: WaitOptions): Promise<void> {
@@ -167,6 +188,11 @@ export class MembershipManager {
 /** Whether a member's log is near enough to the leader's; only the leader's own status can tell. */
 export function isCaughtUp(member: ClusterMember, status: ClusterStatus): boolean {
   return member.online && member.match !== undefined && member.match + CAUGHT_UP_ENTRIES >= status.commitIndex;
+}
+
+function mostAdvanced({ members }: ClusterStatus): ClusterMember | undefined {
+  const others = members.filter((member) => member.voter && member.online && !member.leader);
+  return others.toSorted((a, b) => (b.match ?? 0) - (a.match ?? 0))[0];
 }
 
 function memberOf(status: ClusterStatus, nodeId: number): ClusterMember {

@@ -2,7 +2,7 @@
  * What a worker may ask of its node's replica beside storage: the cluster's status, a transfer of leadership, the keys'
  * state, and calls between nodes over the control plane.
  */
-import { asError, type Clock, StrongroomError, type Timers } from "@strongroom/runtime";
+import { asError, type Clock, fromUtf8, StrongroomError, type Timers, utf8 } from "@strongroom/runtime";
 import type { ClusterStatus, StateDigest } from "./cluster-status.ts";
 import type { CallOutcome, CallTarget, ControlReply, ControlRequest, ReplicaToWorker } from "./messages.ts";
 import type { WorkerPort } from "./worker-port.ts";
@@ -42,6 +42,8 @@ const CONTROL_TIMEOUT_MS = 10_000;
 /** Added to a call's own deadline, which the transport keeps. */
 const CALL_GRACE_MS = 1_000;
 const TRANSFER_POLL_MS = 5;
+const STATUS_METHOD = "status";
+const STATUS_TIMEOUT_MS = 5_000;
 
 export class ClusterClient {
   readonly #parts: ClusterClientParts;
@@ -60,6 +62,22 @@ export class ClusterClient {
     const reply = await this.#control({ type: "status" });
     if (reply.status === undefined) throw new ClusterRequestError("unavailable", "the replica sent no status");
     return reply.status;
+  }
+
+  /** As the leader knows it, who alone knows how far each member has come; this node's own when it knows of no leader. */
+  async leaderStatus(): Promise<ClusterStatus> {
+    const own = await this.status();
+    if (own.leaderId === 0 || own.leaderId === own.nodeId) return own;
+    const answer = await this.call(own.leaderId, STATUS_METHOD, new Uint8Array(0), { timeoutMs: STATUS_TIMEOUT_MS });
+    return JSON.parse(fromUtf8(answer)) as ClusterStatus;
+  }
+
+  /** Answers other members' `leaderStatus`. */
+  serveStatus(): void {
+    this.serve(STATUS_METHOD, async (_payload, caller) => {
+      if (caller.nodeId === undefined) throw new ClusterRequestError("permission_denied", "only a member may ask");
+      return utf8(JSON.stringify(await this.status()));
+    });
   }
 
   /** Of this node's own state. */

@@ -12,6 +12,8 @@ export interface ClusterMember {
   readonly leader: boolean;
   /** A frame came from it lately (always true of the node itself). */
   readonly online: boolean;
+  /** Since the last frame from it; since this node began to listen, if none has come; 0 of the node itself. */
+  readonly lastContactMs: number;
   /** What it last said of itself; undefined until it has said anything. */
   readonly sealed?: boolean;
 }

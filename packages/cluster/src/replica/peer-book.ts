@@ -33,6 +33,8 @@ export class PeerBook {
   readonly #heardAtMs = new Map<NodeId, number>();
   readonly #statuses = new Map<NodeId, NodeStatusMessage>();
   #changed = true;
+  /** Of the first look: from then on silence counts. */
+  #sinceMs: number | undefined;
 
   constructor(options: PeerBookOptions) {
     this.#self = options.self;
@@ -115,6 +117,8 @@ export class PeerBook {
 
   /** The members as operators see them, by id. `selfSealed` is this node's own word. */
   members(status: Status, nowMs: number, selfSealed: boolean): readonly ClusterMember[] {
+    this.#sinceMs ??= nowMs;
+    const sinceMs = this.#sinceMs;
     const voters = new Set([...status.conf.voters, ...status.conf.votersOutgoing]);
     return members(status.conf).map((nodeId): ClusterMember => {
       const record = this.#records.get(nodeId);
@@ -130,6 +134,7 @@ export class PeerBook {
         ...(progress === undefined ? {} : { match: progress.match }),
         leader: nodeId === status.lead,
         online: this.isOnline(nodeId, nowMs),
+        lastContactMs: nodeId === this.#self ? 0 : nowMs - (this.#heardAtMs.get(nodeId) ?? sinceMs),
         ...(sealed === undefined ? {} : { sealed }),
       };
     });

@@ -17,9 +17,11 @@ import { policiesAclNamePath } from "./policies-acl-name.ts";
 import { policiesExplainPath } from "./policies-explain.ts";
 import { policyPath } from "./policy.ts";
 import { policyNamePath } from "./policy-name.ts";
+import { raftAutopilotConfigurationPath, raftAutopilotStatePath } from "./raft-autopilot.ts";
 import { raftConfigurationPath } from "./raft-configuration.ts";
 import { raftDigestPath } from "./raft-digest.ts";
 import { raftJoinTokenPath } from "./raft-join-token.ts";
+import { raftDemotePath, raftPromotePath, raftTransferLeaderPath } from "./raft-members.ts";
 import { raftRemovePeerPath } from "./raft-remove-peer.ts";
 import { rekeyInitPath } from "./rekey-init.ts";
 import { rekeyUpdatePath } from "./rekey-update.ts";
@@ -55,10 +57,15 @@ const SYSTEM_PATHS = [
   policiesExplainPath,
   policyPath,
   policyNamePath,
+  raftAutopilotConfigurationPath,
+  raftAutopilotStatePath,
   raftConfigurationPath,
+  raftDemotePath,
   raftDigestPath,
   raftJoinTokenPath,
+  raftPromotePath,
   raftRemovePeerPath,
+  raftTransferLeaderPath,
   rekeyInitPath,
   rekeyUpdatePath,
   rekeyVerifyPath,

@@ -29,6 +29,9 @@ export class TestClusterView implements ClusterView {
         leader: true,
         clusterAddress: "127.0.0.1:8201",
         apiAddress: "https://127.0.0.1:8200",
+        online: true,
+        lastContactMs: 0,
+        match: 7,
       },
     ],
   };
@@ -41,6 +44,10 @@ export class TestClusterView implements ClusterView {
     return { index: this.summary.appliedIndex, sha256: "5f".repeat(32) };
   }
 
+  async leaderStatus(): Promise<ClusterSummary> {
+    return this.summary;
+  }
+
   async createJoinToken(options: JoinTokenOptions): Promise<{ token: SecretBytes; expiresAtMs: number }> {
     this.calls.push(`join-token ${options.ttlSeconds} ${options.nodeName ?? "-"} ${options.open}`);
     return { token: new SecretBytes(utf8("sr-join-token")), expiresAtMs: Date.UTC(2030, 0, 1) };
@@ -48,6 +55,18 @@ export class TestClusterView implements ClusterView {
 
   async removePeer(serverId: string): Promise<void> {
     this.calls.push(`remove-peer ${serverId}`);
+  }
+
+  async promote(serverId: string): Promise<void> {
+    this.calls.push(`promote ${serverId}`);
+  }
+
+  async demote(serverId: string): Promise<void> {
+    this.calls.push(`demote ${serverId}`);
+  }
+
+  async transferLeadership(serverId: string | undefined): Promise<void> {
+    this.calls.push(`transfer ${serverId ?? "-"}`);
   }
 
   async stepDown(): Promise<void> {
