@@ -15,7 +15,7 @@ export interface AutopilotSettings {
 }
 
 /** Vault's, but for the least number of voters, which Vault leaves at none, and for the learner's time of probation. */
-export const DEFAULT_AUTOPILOT_SETTINGS: AutopilotSettings = {
+const DEFAULT_AUTOPILOT_SETTINGS: AutopilotSettings = {
   cleanupDeadServers: false,
   lastContactMs: 10_000,
   deadServerMs: 24 * 3_600_000,
