@@ -54,7 +54,7 @@ async function serve(settings: NodeSettings, rootTokenId: string | undefined): P
     logger.error("the development server stops", { error });
     ended.resolve(1);
   };
-  const world = { clock: nodeClock, timers: nodeTimers, entropy: nodeEntropy, logger };
+  const world = { clock: nodeClock, timers: nodeTimers, entropy: nodeEntropy, logger, metrics };
   const replica = await ReplicaHost.open({
     ...world,
     settings,
@@ -76,7 +76,6 @@ async function serve(settings: NodeSettings, rootTokenId: string | undefined): P
     index: 0,
     keys,
     channel: workerEnd,
-    metrics,
     metricsText: async () => metricsText([metrics.snapshot()]),
     onCertified: () => void replica.certified().catch((error: unknown) => fail(asError(error))),
     // There is no other thread to take over: a development server that was sealed is opened with its share again.

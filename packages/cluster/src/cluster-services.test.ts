@@ -1,4 +1,4 @@
-import { fromUtf8, present, utf8 } from "@strongroom/runtime";
+import { fromUtf8, metricsText, present, utf8 } from "@strongroom/runtime";
 import { type CommandDraft, KEY_KIND, KEYRING_KEY, makeKey, SEAL_RECORD_KEY, type Verdict } from "@strongroom/storage";
 import { afterEach, describe, expect, it } from "vitest";
 import { Autopilot, type AutopilotConfig } from "./autopilot.ts";
@@ -207,5 +207,25 @@ describe("Autopilot", () => {
     await cluster.until(async () => (await client.status()).members.length === 2);
     autopilot.stop();
     expect((await client.status()).members.map(({ nodeId }) => nodeId)).not.toContain(gone.id);
+  });
+});
+
+describe("a replica's metrics", () => {
+  it("tell of terms and leaders, of the log's syncs, of heartbeats and of how far each has come", async () => {
+    cluster = new TestCluster();
+    await cluster.startVoters(3);
+    const leader = await cluster.leader();
+    await leader.store.commit(put(KEY), cluster.within(5_000));
+    const text = (): string => metricsText([leader.metrics.snapshot()]);
+    await cluster.until(() => /^strongroom_raft_heartbeat_round_trip_count\{peer="\d+"\} [1-9]/m.test(text()));
+    await cluster.until(() => /^strongroom_raft_peer_lag\{peer="\d+"\} 0/m.test(text()));
+    expect(text()).toMatch(/^strongroom_raft_is_leader 1$/m);
+    expect(text()).toMatch(/^strongroom_raft_leader_changes [1-9]/m);
+    expect(text()).toMatch(/^strongroom_raft_term [1-9]/m);
+    expect(text()).toMatch(/^vault_raft_peers 3$/m);
+    expect(text()).toMatch(/^strongroom_wal_sync_count [1-9]/m);
+    expect(text()).toMatch(/^strongroom_wal_group_entries_count [1-9]/m);
+    expect(text()).toMatch(/^vault_raft_storage_stats_commit_index [1-9]/m);
+    expect(text()).toMatch(/^vault_raft_storage_stats_fsm_pending \d+$/m);
   });
 });

@@ -34,6 +34,7 @@ import {
   type Entropy,
   fromHex,
   type Logger,
+  type Metrics,
   type Random,
   StrongroomError,
   type Timers,
@@ -48,6 +49,7 @@ export interface ReplicaHostParts {
   readonly random: Random;
   readonly entropy: Entropy;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   /** `directory` is where the segments are. */
   readonly openWal: (directory: string, wal: WalContents, events: WalEvents) => WalHandle;
   readonly onFatal: (error: Error) => void;
@@ -76,7 +78,7 @@ export class ReplicaHost {
 
   /** Recovers what is on the disk; on an empty one begins a cluster of one node, or joins the one that the token names. */
   static async open(parts: ReplicaHostParts): Promise<ReplicaHost> {
-    const { settings, clock, timers, random, logger, keys } = parts;
+    const { settings, clock, timers, random, logger, metrics, keys } = parts;
     const directory = settings.dataDirectory;
     const identity = NodeIdentity.open(directory);
     const generations = await Generations.open(directory);
@@ -101,6 +103,7 @@ export class ReplicaHost {
         timers,
         random,
         logger,
+        metrics,
         wal,
         openWal: (contents, events) => parts.openWal(walDirectory, contents, events),
         generations,

@@ -28,6 +28,7 @@ try {
     random: nodeRandom,
     entropy: nodeEntropy,
     logger,
+    metrics,
     openWal: (_directory, wal, events) =>
       openThreadWal(wal, { schedule: (turn) => void nodeTimers.immediate(turn) }, { port: walPort, events }),
     onFatal,

@@ -176,7 +176,7 @@ describe("a join over the network", () => {
     const first = await member(1);
     authority.sealed = true;
     const token = authority.token([first.transport.address]);
-    await expect(joinCluster({ ...newcomer(), token, timeoutMs: 300 }, dependencies())).rejects.toMatchObject({
+    await expect(joinCluster({ ...newcomer(), token, timeoutMs: 1_500 }, dependencies())).rejects.toMatchObject({
       code: "join_unavailable",
       message: expect.stringContaining("sealed"),
     });

@@ -1,6 +1,6 @@
 /** Promises of docs/guarantees.md that need the whole of a node: the shell around the replica, and its worker. */
 import { toNodeId } from "@strongroom/raft";
-import { silentLogger, utf8 } from "@strongroom/runtime";
+import { MetricsRegistry, silentLogger, utf8 } from "@strongroom/runtime";
 import { nodeClock, nodeRandom, nodeTimers } from "@strongroom/runtime/node";
 import { type Invalidation, KEY_KIND, makeKey, type Table, type TableOp } from "@strongroom/storage";
 import { afterEach, describe, expect, it } from "vitest";
@@ -78,6 +78,7 @@ async function endOf(parts: { generations: MemoryGenerations; disk: FailingDisk 
     },
     {
       ...world,
+      metrics: new MetricsRegistry(),
       wal,
       openWal: (contents, events) =>
         openInlineWal(contents, { schedule: (turn) => nodeTimers.immediate(turn) }, { disk, events }),

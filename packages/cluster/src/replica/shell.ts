@@ -12,6 +12,7 @@ import {
   type Cancel,
   type Clock,
   type Logger,
+  type Metrics,
   type Random,
   StrongroomError,
   type Timers,
@@ -38,6 +39,7 @@ import type { Instant } from "./log-clock.ts";
 import type { ReplicaOptions } from "./options.ts";
 import { logStart, readRemoved } from "./recovered.ts";
 import { Replica } from "./replica.ts";
+import { ReplicaMetrics } from "./replica-metrics.ts";
 import { receiveSnapshot, sendSnapshot } from "./snapshot-transfer.ts";
 
 /** Handed to `onFatal` when a majority of the voters says that this node's state is wrong. */
@@ -64,6 +66,7 @@ export interface ReplicaShellParts {
   readonly timers: Timers;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly wal: WalContents;
   readonly openWal: (wal: WalContents, events: WalEvents) => WalHandle;
   readonly generations: GenerationStore;
@@ -97,6 +100,7 @@ export class ReplicaShell {
   readonly #options: ReplicaShellOptions;
   readonly #parts: ReplicaShellParts;
   readonly #replica: Replica;
+  readonly #metrics: ReplicaMetrics;
   readonly #gate: AuthenticatorGate;
   readonly #wal: WalHandle;
   readonly #control: ControlPlane;
@@ -134,8 +138,12 @@ export class ReplicaShell {
     const { random } = parts;
     const { generation, removed } = open;
     this.#replica = new Replica(options, { log, state, generation, removed, gate: this.#gate, random }, now);
+    this.#metrics = new ReplicaMetrics(parts.metrics);
     this.#wal = parts.openWal(parts.wal, {
-      onSynced: (token) => this.#event(() => this.#replica.synced(token)),
+      onSynced: (token) => {
+        this.#metrics.synced(token, parts.clock.monotonicMs());
+        this.#event(() => this.#replica.synced(token));
+      },
       onFatal: (error) => this.#fatal(error),
     });
     this.#control = new ControlPlane(options.id, parts.transport, (worker, message) => this.#post(worker, [message]));
@@ -191,10 +199,15 @@ export class ReplicaShell {
   #start(): void {
     const { transport, timers } = this.#parts;
     transport.listen({
-      onMessages: (from, senderWallMs, messages) =>
-        this.#event(() => this.#replica.receive(from, senderWallMs, messages)),
+      onMessages: (from, senderWallMs, messages) => {
+        this.#metrics.received(from, messages, this.#parts.clock.monotonicMs());
+        this.#event(() => this.#replica.receive(from, senderWallMs, messages));
+      },
       onPeerUp: (id) => this.#event(() => this.#replica.peerUp(id)),
-      onPeerDown: (id) => this.#event(() => this.#replica.peerDown(id)),
+      onPeerDown: (id) => {
+        this.#metrics.peerDown(id);
+        this.#event(() => this.#replica.peerDown(id));
+      },
       onSnapshotStream: (from, stream) => void this.#receiveSnapshot(from, stream),
     });
     this.#stopTicks = timers.every(this.#options.tickMs, () => this.#tick());
@@ -210,11 +223,15 @@ export class ReplicaShell {
     const nowMs = this.#parts.clock.monotonicMs();
     const gapMs = Math.round(nowMs - this.#lastTickMs);
     this.#lastTickMs = nowMs;
-    if (gapMs > STALL_TICKS * this.#options.tickMs)
-      this.#parts.logger.warn("the replica's thread stood still; if this is frequent, the machine is overloaded", {
-        gapMs,
-      });
+    this.#metrics.look(this.#replica.status());
+    if (gapMs > STALL_TICKS * this.#options.tickMs) this.#stalled(gapMs);
     this.#event(() => this.#replica.tick());
+  }
+
+  #stalled(gapMs: number): void {
+    this.#metrics.stalled(gapMs);
+    const text = "the replica's thread stood still; if this is frequent, the machine is overloaded";
+    this.#parts.logger.warn(text, { gapMs });
   }
 
   /** Tells the replica something, and lets a turn follow. */
@@ -237,7 +254,8 @@ export class ReplicaShell {
   }
 
   #perform(effect: Effect): void {
-    const { transport, logger } = this.#parts;
+    const { transport, logger, clock } = this.#parts;
+    this.#metrics.performing(effect, clock.monotonicMs());
     switch (effect.type) {
       case "send":
         if (!transport.send(effect.to, effect.messages)) this.#event(() => this.#replica.peerUnreachable(effect.to));

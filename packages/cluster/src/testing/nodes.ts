@@ -6,7 +6,7 @@ import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { MessageChannel } from "node:worker_threads";
 import { type NodeId, toNodeId } from "@strongroom/raft";
-import { type Clock, type Logger, type Random, silentLogger, type Timers } from "@strongroom/runtime";
+import { type Clock, type Logger, MetricsRegistry, type Random, silentLogger, type Timers } from "@strongroom/runtime";
 import { nodeClock, nodeRandom, nodeTimers } from "@strongroom/runtime/node";
 import { LevelTable, type Table } from "@strongroom/storage";
 import type { Authenticity, CommandAuthenticator, CommandSigner } from "../authenticator.ts";
@@ -72,6 +72,8 @@ export class TestNode {
   readonly store: WorkerStore;
   readonly client: ClusterClient;
   readonly manager: MembershipManager;
+  /** Of its replica. */
+  readonly metrics: MetricsRegistry;
   readonly fatal: Error[];
 
   constructor(parts: {
@@ -79,12 +81,14 @@ export class TestNode {
     readonly shell: ReplicaShell;
     readonly store: WorkerStore;
     readonly client: ClusterClient;
+    readonly metrics: MetricsRegistry;
     readonly fatal: Error[];
   }) {
     this.id = parts.id;
     this.shell = parts.shell;
     this.store = parts.store;
     this.client = parts.client;
+    this.metrics = parts.metrics;
     this.fatal = parts.fatal;
     this.manager = new MembershipManager({ store: parts.store, client: parts.client });
   }
@@ -137,11 +141,13 @@ export class TestCluster {
     }
     if (wal.status !== "ok") throw new Error(wal.status);
     const fatal: Error[] = [];
+    const metrics = new MetricsRegistry();
     const shell = await ReplicaShell.open(this.#options(nodeId, options), {
       clock,
       timers,
       random,
       logger,
+      metrics,
       wal,
       openWal: (contents, events) =>
         openInlineWal(contents, { schedule: (turn) => timers.immediate(turn) }, { disk: machine.disk, events }),
@@ -154,7 +160,7 @@ export class TestCluster {
       onFatal: (error) => fatal.push(error),
     });
     const worker = await this.attach(shell, machine, fatal);
-    const node = new TestNode({ id: nodeId, shell, fatal, ...worker });
+    const node = new TestNode({ id: nodeId, shell, metrics, fatal, ...worker });
     if (options.sealed !== true) await node.client.keysPublished(Number.MAX_SAFE_INTEGER);
     this.#nodes.set(id, node);
     return node;
