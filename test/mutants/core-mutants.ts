@@ -220,13 +220,6 @@ export const CORE_MUTANTS: readonly Mutant[] = [
       "if (this.#applyingBytes >= this.#maxApplyingBytes * 2 || this.unstable.snapshot !== undefined) return false;",
   },
   {
-    name: "lost-log-tolerated",
-    breaks: "a node whose log ends before what it knows to be committed starts all the same",
-    file: `${CORE}/raft.ts`,
-    find: "if (known > this.log.lastIndex()) {",
-    replace: "if (known > this.log.lastIndex() + 1_000_000) {",
-  },
-  {
     name: "commit-of-old-terms",
     breaks: "entries of earlier terms are committed by counting replicas",
     file: `${CORE}/log/raft-log.ts`,
@@ -414,7 +407,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     breaks: "a snapshot from below the commit index takes the log's place",
     file: `${CORE}/membership.ts`,
     find: "if (index <= log.committed) return false;",
-    replace: "if (index < log.firstIndex()) return false;",
+    replace: "if (index === 0) return false;",
   },
   {
     name: "snapshot-for-strangers",

@@ -348,15 +348,6 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     simulation: "replica",
   },
   {
-    name: "verdicts-lost-with-snapshot",
-    breaks: "a proposer whose entry was in a snapshot never hears of its end",
-    file: `${CLUSTER}/replica/replica.ts`,
-    find: "    this.#proposals.lookUp(state);\n",
-    replace: "",
-    tests: ["replica", "cluster.test"],
-    simulation: "replica",
-  },
-  {
     name: "drop-after-taking",
     breaks: "a leader answers that it dropped what it took",
     file: `${CLUSTER}/replica/proposals.ts`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Entry, LOCAL_APPLY_THREAD, type NodeId, toIndex, toNodeId, toTerm } from "./entry.ts";
-import type { Message } from "./message.ts";
+import type { Message, MsgStorageApply } from "./message.ts";
 import { acknowledge, append, leaderOf, NO_DATA, nodeOn, settle, startedWith } from "./testing/single-node.ts";
 
 describe("commitment", () => {
@@ -53,6 +53,27 @@ describe("commitment", () => {
   });
 });
 
+describe("a follower", () => {
+  it("commits no further than its leader has confirmed, however far the leader's commit index is", () => {
+    const storage = startedWith([1, 2, 3]);
+    const node = nodeOn(storage);
+    node.step(append(2, 1, 1, [2, 2], 1));
+    settle(node, storage);
+    // The leader of term 3 has another entry at 3, and it is committed. So far it has found out that the logs agree at 2.
+    node.step({ ...append(3, 2, 2, [], 3), from: toNodeId(3) });
+    expect(node.basicStatus()).toMatchObject({ commit: 2, lastIndex: 3 });
+  });
+
+  it("acknowledges no further than its leader has confirmed, however long its log is", () => {
+    const storage = startedWith([1, 2, 3]);
+    const node = nodeOn(storage);
+    node.step(append(2, 1, 1, [2, 2, 2], 1));
+    settle(node, storage);
+    node.step({ ...append(3, 1, 1, [2], 1), from: toNodeId(3) });
+    expect(settle(node, storage).sent).toMatchObject([{ type: "MsgAppResp", to: 3, index: 2, reject: false }]);
+  });
+});
+
 describe("limits on what is sent", () => {
   it("cut appends by bytes and stop at the window", () => {
     const { node, storage } = leaderOf([1, 2], { maxSizePerMessage: 60, maxInflightMessages: 2 });
@@ -73,6 +94,33 @@ describe("limits on what is sent", () => {
     node.propose([Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)]);
     const sizes = settle(node, storage).readies.map(({ committedEntries }) => committedEntries.length);
     expect(sizes.filter((size) => size > 0)).toEqual([1, 1, 1]);
+  });
+
+  it("hand out nothing more to be applied while as much as may be is under way", () => {
+    const storage = startedWith([1]);
+    const node = nodeOn(storage, { asyncStorageWrites: true, maxCommittedSizePerReady: 60 });
+    const handedOut: MsgStorageApply[] = [];
+    // Writes all, and keeps what is to be applied.
+    const write = (): void => {
+      while (node.hasReady()) {
+        for (const message of node.ready().messages) {
+          if (message.type === "MsgStorageApply") handedOut.push(message);
+          if (message.type !== "MsgStorageAppend") continue;
+          storage.append(message.entries);
+          for (const response of message.responses) node.step(response);
+        }
+      }
+    };
+    node.campaign();
+    node.propose([new Uint8Array(14)]);
+    write();
+    node.propose(Array.from({ length: 5 }, () => new Uint8Array(14)));
+    write();
+    // 16 bytes of overhead each: the election's entry, and then 30 bytes a payload.
+    expect(handedOut.map(({ entries }) => entries.map(({ index }) => index))).toEqual([[2], [3]]);
+    for (const response of handedOut.splice(0).flatMap(({ responses }) => responses)) node.step(response);
+    write();
+    expect(handedOut.map(({ entries }) => entries.map(({ index }) => index))).toEqual([[4, 5]]);
   });
 });
 
@@ -96,5 +144,21 @@ describe("an append that was overtaken by others", () => {
     storage.append([{ term: toTerm(2), index: toIndex(2), type: "EntryNormal", data: NO_DATA }]);
     node.step(third);
     expect(node.ready().committedEntries.map(({ term, index }) => [term, index])).toEqual([[2, 2]]);
+  });
+
+  it("does not count for the entry that took its place, even if its answer is of the present term", () => {
+    const storage = startedWith([1, 2, 3]);
+    const node = nodeOn(storage, { asyncStorageWrites: true });
+    // (2, term 2) is handed out when the node is in term 3 already, in which it has voted.
+    node.step(append(2, 1, 1, [2], 1));
+    const vote = { term: toTerm(3), logTerm: toTerm(2), index: toIndex(2), force: false };
+    node.step({ type: "MsgVote", from: toNodeId(3), to: toNodeId(1), ...vote });
+    const written = node.ready().messages.find(({ type }) => type === "MsgStorageAppend");
+    if (written?.type !== "MsgStorageAppend") throw new Error("nothing to write");
+    // The leader of term 3 puts its own entry there, and commits it. The disk has the first one.
+    node.step({ ...append(3, 1, 1, [3], 2), from: toNodeId(3) });
+    storage.append(written.entries);
+    for (const response of written.responses) if (response.to === 1) node.step(response);
+    expect(node.ready().committedEntries).toEqual([]);
   });
 });

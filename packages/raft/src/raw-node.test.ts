@@ -43,6 +43,13 @@ describe("propose", () => {
     expect(node.leaderTransferee).toBe(2);
   });
 
+  it("counts what it refuses by all that is uncommitted together", () => {
+    const { node } = leaderOf([1, 2, 3], { maxUncommittedEntriesSize: 10 });
+    expect(node.propose([new Uint8Array(6)]).ok).toBe(true);
+    expect(node.propose([new Uint8Array(5)])).toEqual({ ok: false, reason: "too-much-uncommitted" });
+    expect(node.propose([new Uint8Array(4)]).ok).toBe(true);
+  });
+
   it("refuses more payload than may be uncommitted, until some is applied", () => {
     const { node, storage } = leaderOf([1, 2, 3], { maxUncommittedEntriesSize: 10 });
     expect(node.propose([new Uint8Array(100)])).toEqual({ ok: true, lastIndex: 3 });

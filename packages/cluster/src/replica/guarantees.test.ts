@@ -338,6 +338,46 @@ describe("the book of peers", () => {
   });
 });
 
+describe("what a peer says", () => {
+  const VOTE = { type: "MsgVoteResp", from: PEER, to: SELF, term: toTerm(2), reject: false } as const;
+
+  /** Asks for votes in term 2. */
+  function candidate(options: Partial<ConstructorParameters<typeof ManualReplica>[0]> = {}): ManualReplica {
+    const one = new ManualReplica({ voters: [SELF, PEER, toNodeId(3)], ...options });
+    one.tick(DEFAULT_TIMINGS.electionTicks);
+    const granted = { type: "MsgPreVoteResp", from: toNodeId(3), to: SELF, term: toTerm(2), reject: false } as const;
+    one.replica.receive(toNodeId(3), one.wallMs, [granted]);
+    one.settle();
+    expect(one.said("MsgVote").map(({ to }) => to)).toEqual([2, 3]);
+    return one;
+  }
+
+  it("counts in its own name only", () => {
+    const one = candidate();
+    one.hear([{ ...VOTE, from: toNodeId(3) }]);
+    expect(one.replica.status().state).toBe("candidate");
+    one.hear([VOTE]);
+    expect(one.replica.status().state).toBe("leader");
+  });
+
+  it("is not heard once it was removed", () => {
+    const one = candidate({ removed: [PEER] });
+    one.hear([VOTE]);
+    expect(one.replica.status().state).toBe("candidate");
+  });
+
+  it("counts before the time that passed while it waited to be heard", () => {
+    const one = new ManualReplica({ voters: [SELF, PEER, toNodeId(3)] });
+    one.tick(DEFAULT_TIMINGS.electionTicks - 1);
+    // The process stood still: a heartbeat waits, and the tick is due that would begin an election.
+    const heartbeat = { type: "MsgHeartbeat", from: PEER, to: SELF, term: toTerm(2), commit: toIndex(1) } as const;
+    one.replica.receive(PEER, one.wallMs, [{ ...heartbeat, readPosition: 0 }]);
+    one.tick(1);
+    expect(one.said("MsgPreVote")).toEqual([]);
+    expect(one.replica.status()).toMatchObject({ state: "follower", leaderId: PEER });
+  });
+});
+
 describe("a received snapshot", () => {
   const confState = { voters: [SELF, PEER], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
   const metadata = { index: toIndex(50), term: toTerm(2), confState };

@@ -43,6 +43,8 @@ function driver(): {
   readonly storage: StorageDriver;
   readonly effects: Effect[];
   readonly append: (index: number) => void;
+  /** As raft does when it takes the snapshot that was received. */
+  readonly install: (index: number) => void;
 } {
   const written = { index: toIndex(0), term: toTerm(0), confState: CONF };
   const start = { hardState: EMPTY_HARD_STATE, confState: CONF, base: written, entries: [] };
@@ -72,13 +74,18 @@ function driver(): {
       onSwitched: () => {},
     },
   );
+  const envelope = { type: "MsgStorageAppend", from: SELF, to: LOCAL_APPEND_THREAD, term: toTerm(0) } as const;
+  const message = { ...envelope, hardState: undefined, entries: [], snapshot: undefined, responses: [] };
   return {
     storage,
     effects,
     append: (index) => {
       const entry: Entry = { index: toIndex(index), term: toTerm(1), type: "EntryNormal", data: new Uint8Array(20) };
-      const envelope = { type: "MsgStorageAppend", from: SELF, to: LOCAL_APPEND_THREAD, term: toTerm(0) } as const;
-      storage.append({ ...envelope, hardState: undefined, entries: [entry], snapshot: undefined, responses: [] });
+      storage.append({ ...message, entries: [entry] });
+    },
+    install: (index) => {
+      const metadata = { index: toIndex(index), term: toTerm(1), confState: CONF };
+      storage.append({ ...message, snapshot: { metadata, data: new Uint8Array(0) } });
     },
   };
 }
@@ -101,8 +108,12 @@ describe("StorageDriver", () => {
     const { storage, effects, append } = driver();
     append(1);
     storage.maintain();
-    storage.flushed(99);
+    const flush = effects.find((effect) => effect.type === "flush");
+    const token = flush?.type === "flush" ? flush.token : 0;
+    for (const other of [token - 1, token + 1]) storage.flushed(other);
     expect(effects.map(({ type }) => type)).toEqual(["append", "flush"]);
+    storage.flushed(token);
+    expect(effects.map(({ type }) => type)).toEqual(["append", "flush", "cut"]);
   });
 
   it("counts how long the disk has been silent", () => {
@@ -120,7 +131,7 @@ describe("StorageDriver", () => {
   });
 
   it("takes one snapshot at a time", () => {
-    const { storage, effects } = driver();
+    const { storage, effects, install } = driver();
     const received = (index: number) => ({
       from: toNodeId(2),
       term: toTerm(1),
@@ -132,5 +143,12 @@ describe("StorageDriver", () => {
     storage.snapshotReceived(received(5));
     storage.snapshotReceived(received(6));
     expect(effects).toEqual([{ type: "discard-generation", generation: "state-6-0" }]);
+    // Raft took the first, and the log is being told of it.
+    install(5);
+    storage.snapshotReceived(received(7));
+    expect(effects.filter(({ type }) => type !== "append")).toEqual([
+      { type: "discard-generation", generation: "state-6-0" },
+      { type: "discard-generation", generation: "state-7-0" },
+    ]);
   });
 });

@@ -325,6 +325,11 @@ describe("a log's handle", () => {
   it("reports a failure once and writes nothing after it", async () => {
     class FailingDisk extends MemoryWalDisk {
       failing = false;
+      writes = 0;
+      override write(name: string, offset: number, bytes: Uint8Array): void {
+        this.writes++;
+        super.write(name, offset, bytes);
+      }
       override sync(name: string): void {
         if (this.failing) throw new Error("EIO: i/o error, fdatasync");
         super.sync(name);
@@ -334,14 +339,26 @@ describe("a log's handle", () => {
     const contents = createWal(disk, identity, { segmentBytes: SEGMENT_BYTES });
     const errors: Error[] = [];
     const synced: number[] = [];
-    const wal = openInlineWal(
+    const group = (token: number): WalGroup => {
+      return { token, entries: [entry(token, 1)], hardState: hardState(1, 0, 0) };
+    };
+    let writes = 0;
+    const onFatal = (error: Error): void => {
+      errors.push(error);
+      writes = disk.writes;
+      // Whoever hears of it may have something under way already.
+      wal.append(group(2));
+    };
+    const wal: WalHandle = openInlineWal(
       contents,
       { schedule: (turn) => turn() },
-      { disk, events: { onSynced: (token) => synced.push(token), onFatal: (error) => errors.push(error) } },
+      { disk, events: { onSynced: (token) => synced.push(token), onFatal } },
     );
     disk.failing = true;
-    wal.append({ token: 1, entries: [entry(1, 1)], hardState: hardState(1, 0, 0) });
-    wal.append({ token: 2, entries: [entry(2, 1)], hardState: hardState(1, 0, 0) });
+    wal.append(group(1));
+    disk.failing = false;
+    wal.append(group(3));
+    expect(disk.writes).toBe(writes);
     expect(synced).toEqual([]);
     expect(errors.map((error) => error.message)).toEqual([expect.stringMatching(/EIO.*stops/s)]);
     await wal.close();

@@ -88,6 +88,22 @@ describe("a joint change", () => {
   });
 });
 
+describe("a simple change", () => {
+  it("touches one voter at most", () => {
+    const add = (id: number): ConfChangeSingle => ({ type: "ConfChangeAddNode", nodeId: toNodeId(id) });
+    const remove = (id: number): ConfChangeSingle => ({ type: "ConfChangeRemoveNode", nodeId: toNodeId(id) });
+    const tracker = start([add(1)]);
+    for (const list of [
+      [add(2), add(3)],
+      [add(2), remove(1)],
+    ])
+      expect(() => changerOf(tracker).simple(list)).toThrow("more than one voter");
+    // Learners are nobody's quorum.
+    const learner: ConfChangeSingle = { type: "ConfChangeAddLearnerNode", nodeId: toNodeId(4) };
+    expect(changerOf(tracker).simple([add(2), learner]).config.learners).toEqual([4]);
+  });
+});
+
 describe("restoreConfig", () => {
   it("gives back every configuration that changes can make", () => {
     fc.assert(
