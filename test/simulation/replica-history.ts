@@ -1,69 +1,128 @@
 /**
- * What clients were told, and what must follow from it. A violation throws at once, with the moment it was seen.
+ * What clients asked and were told, and what must follow from it. The state has one order, its log's: so that operations are
+ * linearizable means that each lies, in that order, behind all that had ended before it began. A violation throws at once.
  */
-import { toHex } from "@strongroom/runtime";
 import type { Revision, Verdict } from "@strongroom/storage";
+import type { Tally } from "./tally.ts";
+import { violated } from "./violation.ts";
+
+export type OperationKind = "unique" | "register" | "increment" | "keyring" | "membership";
 
 export interface Operation {
+  readonly kind: OperationKind;
+  /** The row that it writes. */
   readonly key: string;
+  /** What it writes there, unlike what any other writes. */
+  readonly value: string;
+  /** All up to this index had ended when it began. */
+  readonly after: number;
   outcome: "open" | "applied" | "conflict" | "rejected" | "not-committed" | "unknown";
   revision: Revision | undefined;
 }
 
+export interface Read {
+  readonly after: number;
+  /** The counter as the last acknowledged increment left it. */
+  readonly counter: number;
+}
+
 export class History {
   readonly operations: Operation[] = [];
-  reads = 0;
-  /** The newest value of the counter that any client was told to be written. */
-  acknowledgedCounter = 0;
-  readonly #digests = new Map<number, string>();
+  readonly #tally: Tally;
+  readonly #counts = new Map<number, Operation>();
+  readonly #values = new Map<string, Operation>();
+  #ended = 0;
+  #counter = 0;
 
-  begin(key: string): Operation {
-    const operation: Operation = { key, outcome: "open", revision: undefined };
+  constructor(tally: Tally) {
+    this.#tally = tally;
+  }
+
+  begin(kind: OperationKind, key: string, value: string): Operation {
+    const operation: Operation = { kind, key, value, after: this.#ended, outcome: "open", revision: undefined };
     this.operations.push(operation);
+    this.#values.set(value, operation);
     return operation;
   }
 
   verdict(operation: Operation, verdict: Verdict): void {
-    if (operation.outcome === "not-committed") fail(`${operation.key} got a verdict after it was called not committed`);
+    const { key, after, outcome } = operation;
+    if (outcome === "not-committed") violated("ends are final", `${key} has a verdict after it was not committed`);
+    if (outcome === "unknown") this.#tally.mark("unknown outcome became known");
     operation.outcome = verdict.outcome;
-    operation.revision = verdict.outcome === "applied" ? verdict.revision : undefined;
+    if (verdict.outcome !== "applied") {
+      this.#tally.mark(verdict.outcome === "conflict" ? "write conflicted" : "command rejected");
+      return;
+    }
+    const { index } = verdict.revision;
+    operation.revision = verdict.revision;
+    if (index <= after) violated("linearizability", `${key} began after index ${after} and took effect at ${index}`);
+    this.#ended = Math.max(this.#ended, index);
+    if (operation.kind === "increment") this.#incremented(operation);
   }
 
   notCommitted(operation: Operation): void {
-    if (operation.outcome !== "open" && operation.outcome !== "unknown")
-      fail(`${operation.key} was called not committed after it was ${operation.outcome}`);
+    const { key, outcome } = operation;
+    if (outcome !== "open" && outcome !== "unknown")
+      violated("ends are final", `${key} was called not committed after it was ${outcome}`);
     operation.outcome = "not-committed";
+    this.#tally.mark("write not committed");
   }
 
-  /** A linearizable read sees what was acknowledged before it was asked for. */
-  read(seen: number, acknowledgedBefore: number): void {
-    this.reads++;
-    if (seen < acknowledgedBefore) fail(`a read saw ${seen} after ${acknowledgedBefore} had been acknowledged`);
+  unknown(operation: Operation): void {
+    operation.outcome = "unknown";
+    this.#tally.mark("outcome unknown");
   }
 
-  /** All nodes agree on the state at an index. */
-  state(node: number, index: number, digest: Uint8Array): void {
-    const text = toHex(digest);
-    const known = this.#digests.get(index);
-    if (known !== undefined && known !== text) fail(`node ${node} has another state at index ${index}`);
-    this.#digests.set(index, text);
+  beginRead(): Read {
+    return { after: this.#ended, counter: this.#counter };
+  }
+
+  /** A read saw the state at `index`, with the counter at `counter`. */
+  endRead({ after, counter: before }: Read, index: number, counter: number): void {
+    this.#tally.mark("read answered");
+    if (index < after) violated("linearizability", `a read began after index ${after} and saw the state at ${index}`);
+    if (counter < before) violated("linearizability", `a read saw ${counter} after ${before} was acknowledged`);
+    this.#ended = Math.max(this.#ended, index);
+  }
+
+  /** A row is as the operation that wrote it says. */
+  saw(key: string, value: string, revision: Revision): void {
+    const operation = this.#values.get(value);
+    if (operation?.key !== key) violated("rows are written whole", `${key} holds ${value}, which nobody wrote there`);
+    if (operation.outcome === "not-committed" || operation.outcome === "conflict" || operation.outcome === "rejected")
+      violated("ends are true", `${key} holds ${value}, of which was said: ${operation.outcome}`);
+    const told = operation.revision;
+    if (told !== undefined && (told.index !== revision.index || told.position !== revision.position))
+      violated("ends are true", `${key} holds ${value} at ${text(revision)}, acknowledged at ${text(told)}`);
   }
 
   /** At the end: `revisionOf` reads a replica's final state. */
-  checkFinal(revisionOf: (key: string) => Revision | undefined): void {
-    for (const { key, outcome, revision } of this.operations) {
-      if (key === COUNTER) continue;
+  checkFinal(revisionOf: (key: string) => Revision | undefined, counter: number): void {
+    for (const { kind, key, outcome, revision } of this.operations) {
+      if (kind !== "unique" && kind !== "membership") continue;
       const found = revisionOf(key);
       if (outcome === "applied" && (found?.index !== revision?.index || found?.position !== revision?.position))
-        fail(`${key} was acknowledged at ${JSON.stringify(revision)} and is at ${JSON.stringify(found)}`);
-      if (outcome === "not-committed" && found !== undefined) fail(`${key} was called not committed and is there`);
+        violated("acknowledged is kept", `${key} was acknowledged at ${text(revision)} and is at ${text(found)}`);
+      if (found !== undefined && outcome !== "applied" && outcome !== "open" && outcome !== "unknown")
+        violated("ends are true", `${key} is there, of which was said: ${outcome}`);
     }
+    const increments = this.operations.filter(({ kind }) => kind === "increment");
+    const applied = increments.filter(({ outcome }) => outcome === "applied").length;
+    const perhaps = increments.filter(({ outcome }) => outcome === "open" || outcome === "unknown").length;
+    if (counter < applied || counter > applied + perhaps)
+      violated("exactly once", `the counter is ${counter} after ${applied} increments and ${perhaps} of unknown end`);
+  }
+
+  #incremented(operation: Operation): void {
+    const count = Number.parseInt(operation.value, 10);
+    const other = this.#counts.get(count);
+    if (other !== undefined && other !== operation) violated("no update is lost", `two increments ended at ${count}`);
+    this.#counts.set(count, operation);
+    this.#counter = Math.max(this.#counter, count);
   }
 }
 
-/** The one row that all clients increment. */
-export const COUNTER = "counter";
-
-export function fail(message: string): never {
-  throw new Error(`violation: ${message}`);
+function text(revision: Revision | undefined): string {
+  return revision === undefined ? "none" : `${revision.index}/${revision.position}`;
 }

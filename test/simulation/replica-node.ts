@@ -1,319 +1,271 @@
 /**
- * A whole replica in the simulator: the step machine with a real WAL on a disk that forgets what was not synced, a table
- * that loses what was not flushed, and a client. Everything that takes time takes some of the simulation's.
+ * A machine: its disk, its tables, its clocks, and the process on it, which ends and is started again. A machine whose log
+ * was damaged is never started again: what the product would do with it is checked, and then it is out.
  */
 import {
-  AuthenticatorGate,
-  type CommandAuthenticator,
-  type CommandSigner,
   createWal,
-  DEFAULT_TIMINGS,
-  type Effect,
-  type AuthenticatorGate as Gate,
+  decodeReplicaState,
   INITIAL_GENERATION,
-  logStart,
-  type MemoryNetwork,
-  MemoryWalDisk,
-  openInlineWal,
-  type PeerTransport,
-  Replica,
+  REPLICA_STATE_KEY,
   recoverWal,
-  StateMachine,
-  type WalHandle,
+  type WalContents,
+  type WalRecovery,
 } from "@strongroom/cluster";
-import type { ConfState, NodeId, SnapshotMetadata } from "@strongroom/raft";
-import { assert } from "@strongroom/runtime";
-import type { SeededRandom } from "@strongroom/runtime/testing";
-import { fail, type History } from "./replica-history.ts";
+import type { ConfState, NodeId } from "@strongroom/raft";
+import type { Random } from "@strongroom/runtime";
+import { MachineClock } from "./replica-clock.ts";
+import { FaultyDisk, injectedFault } from "./replica-disk.ts";
+import { LogMirror } from "./replica-log-mirror.ts";
+import { ReplicaProcess } from "./replica-process.ts";
 import { SimulatedTable } from "./replica-table.ts";
-import type { SimulatedTime } from "./replica-time.ts";
-import { SimulatedWorker } from "./replica-worker.ts";
+import { type ReplicaWorld, SimulatedKeys } from "./replica-world.ts";
+import { violated } from "./violation.ts";
 
-export interface SimulatedParts {
-  readonly time: SimulatedTime;
-  readonly random: SeededRandom;
-  readonly network: MemoryNetwork;
-  readonly history: History;
-  readonly keys: CommandSigner & CommandAuthenticator;
-  /** Of another node that runs. */
-  readonly peer: (id: NodeId) => SimulatedNode | undefined;
-}
+const RESTART_MS = 3_000;
+const SLOW_FACTOR = 30;
+/** Draws below larger bounds only tell things apart. */
+const LARGEST_DRAW = 1_000;
 
-export interface SimulatedOptions {
-  readonly id: NodeId;
-  readonly peers: readonly NodeId[];
-  /** The first state, alike on all nodes: as if they had been restored from one snapshot. */
-  readonly first: { readonly metadata: SnapshotMetadata; readonly rows: ReadonlyMap<string, Uint8Array> };
-}
-
-const TICK_MS = 25;
-const WORKER = 1;
-
-/** One life of the process: what belongs to an earlier one does nothing any more. */
-interface Life {
-  readonly replica: Replica;
-  readonly wal: WalHandle;
-  readonly transport: PeerTransport;
-  readonly worker: SimulatedWorker;
-  table: SimulatedTable;
-  state: StateMachine;
-  alive: boolean;
-  scheduled: boolean;
-  /** When the last of the things that keep their order is due. */
-  writesDueMs: number;
-  postsDueMs: number;
-}
+const TOLD: ReadonlyMap<string, string> = new Map([
+  ["this leader is sealed and hands over to an open voter", "sealed leader handed over"],
+  [
+    "the disk of this leader does not answer; it hands over if another voter can take over",
+    "leader with a silent disk",
+  ],
+  ["this leader's clock is far ahead of the log and not backed by most voters: set it right", "leader's clock doubted"],
+  ["a node's state differs from the majority's", "other's state doubted"],
+]);
 
 export class SimulatedNode {
   readonly id: NodeId;
-  readonly #options: SimulatedOptions;
-  readonly #parts: SimulatedParts;
-  readonly #disk = new MemoryWalDisk();
+  readonly disk: FaultyDisk = new FaultyDisk();
+  readonly mirror: LogMirror;
+  readonly clock: MachineClock;
+  readonly keys: SimulatedKeys = new SimulatedKeys();
+  process: ReplicaProcess | undefined;
+  /** Why it is never started again. */
+  retired: string | undefined;
+  pausedUntil = 0;
+  diskHangsUntil = 0;
+  diskSlowUntil = 0;
+  /** Of a node that is down: whether it comes back by itself. */
+  mayRestart = true;
+  /** Whether its operator wants it open. */
+  isOpen = true;
+  isLogRotten = false;
+  isStateRotten = false;
+  readonly #world: ReplicaWorld;
   readonly #tables = new Map<string, SimulatedTable>();
+  #effectsLeft: { count: number; readonly losesPower: boolean } | undefined;
   #incarnation = 0;
   #generations = 0;
-  #standby: { readonly generation: string; readonly table: SimulatedTable; readonly state: StateMachine } | undefined;
-  #life: Life | undefined;
-  snapshotsInstalled = 0;
+  #lives = 0;
+  #restartPlanned = false;
 
-  constructor(options: SimulatedOptions, parts: SimulatedParts) {
-    this.id = options.id;
-    this.#options = options;
-    this.#parts = parts;
-    this.#tables.set(INITIAL_GENERATION, new SimulatedTable(options.first.rows));
-    createWal(
-      this.#disk,
-      { nodeId: options.id, clusterId: new Uint8Array(0) },
-      { installed: { metadata: options.first.metadata, generation: INITIAL_GENERATION }, segmentBytes: 64 * 1024 },
-    );
-  }
-
-  get isRunning(): boolean {
-    return this.#life !== undefined;
-  }
-
-  get worker(): SimulatedWorker | undefined {
-    return this.#life?.worker;
-  }
-
-  get replica(): Replica | undefined {
-    return this.#life?.replica;
-  }
-
-  get table(): SimulatedTable | undefined {
-    return this.#life?.table;
-  }
-
-  start(): void {
-    assert(this.#life === undefined, "a node runs once");
-    const { time, random, network, history, keys } = this.#parts;
-    const { id, peers } = this.#options;
-    const wal = recoverWal(this.#disk);
-    if (wal.status !== "ok") fail(`the log of node ${id} is ${wal.status}`);
-    const generation = wal.installed?.generation ?? INITIAL_GENERATION;
-    const table = this.#tables.get(generation) ?? fail(`generation ${generation} of node ${id} is gone`);
-    for (const name of this.#tables.keys()) if (name !== generation) this.#tables.delete(name);
-    this.#standby = undefined;
-    const gate: Gate = new AuthenticatorGate(keys);
-    gate.open();
-    const state = StateMachine.open(table, { authenticator: gate });
-    const transport = network.connect(id);
-    const replica = new Replica(
-      {
-        id,
-        clusterId: () => "simulated",
-        clusterAddress: `memory:${id}`,
-        timings: DEFAULT_TIMINGS,
-        tailLimits: { maxBytes: 48 * 1024, maxEntries: 60 },
-        flushEveryBytes: 16 * 1024,
-        seeds: peers.map((peer) => ({ id: peer, address: `memory:${peer}` })),
-        supportedVersion: 1,
-      },
-      { log: logStart(wal, state), state, generation, removed: [], gate, random },
-      { monotonicMs: time.monotonicMs(), wallMs: time.wallMs() },
-    );
-    const life: Life = {
-      replica,
-      transport,
-      table,
-      state,
-      wal: openInlineWal(
-        wal,
-        { segmentBytes: 64 * 1024, schedule: (turn) => this.#later(life, 0.2 + random.below(30) / 10, turn) },
-        {
-          disk: this.#disk,
-          events: {
-            onSynced: (token) => this.#tell(life, () => replica.synced(token)),
-            onFatal: (error) => {
-              throw error;
-            },
-          },
-        },
-      ),
-      worker: new SimulatedWorker({
-        history,
-        random,
-        signer: keys,
-        getRow: (key) => life.table.getSync(key),
-        send: (messages) => this.#later(life, 0.05, () => this.#tell(life, () => replica.fromWorker(WORKER, messages))),
-        wallMs: () => time.wallMs(),
-        members: [id, ...peers],
-      }),
-      alive: true,
-      scheduled: false,
-      writesDueMs: 0,
-      postsDueMs: 0,
-    };
-    this.#life = life;
-    transport.listen({
-      onMessages: (from, wallMs, messages) => this.#tell(life, () => replica.receive(from, wallMs, messages)),
-      onPeerUp: (peer) => this.#tell(life, () => replica.peerUp(peer)),
-      onPeerDown: (peer) => this.#tell(life, () => replica.peerDown(peer)),
-      onSnapshotStream: () => fail("snapshots take another way here"),
-    });
-    this.#tell(life, () => replica.attachWorker(WORKER, ++this.#incarnation));
-    this.#tick(life);
-  }
-
-  /** The machine loses power. */
-  kill(): void {
-    const life = this.#life;
-    if (life === undefined) return;
-    life.alive = false;
-    this.#life = undefined;
-    void life.transport.close();
-    this.#disk.crash(this.#parts.random);
-    for (const table of this.#tables.values()) table.crash(this.#parts.random);
-  }
-
-  /** A peer's state arrives whole. False if nobody takes it. */
-  takeSnapshot(from: NodeId, term: number, rows: ReadonlyMap<string, Uint8Array>): boolean {
-    const life = this.#life;
-    if (life === undefined || this.#standby !== undefined) return false;
-    const table = new SimulatedTable(rows);
-    const gate = new AuthenticatorGate(this.#parts.keys);
-    gate.open();
-    const state = StateMachine.open(table, { authenticator: gate });
-    const generation = `state-${state.appliedIndex}-${this.id}-${this.#generations++}`;
-    this.#tables.set(generation, table);
-    this.#standby = { generation, table, state };
-    const { appliedIndex: index, appliedTerm, confState } = state;
-    const metadata = { index, term: appliedTerm, confState };
-    const received = { from, term: term as typeof appliedTerm, metadata, generation, state, removed: [] };
-    this.#tell(life, () => life.replica.snapshotReceived(received));
-    return true;
-  }
-
-  #tick(life: Life): void {
-    this.#later(life, TICK_MS + this.#parts.random.below(3), () => {
-      this.#tell(life, () => life.replica.tick());
-      this.#tick(life);
-    });
-  }
-
-  #later(life: Life, delayMs: number, callback: () => void): void {
-    this.#parts.time.after(delayMs, () => {
-      if (life.alive) callback();
-    });
-  }
-
-  #tell(life: Life, tell: () => void): void {
-    if (!life.alive) return;
-    tell();
-    if (life.scheduled) return;
-    life.scheduled = true;
-    this.#later(life, 0, () => this.#turn(life));
-  }
-
-  #turn(life: Life): void {
-    const { time } = this.#parts;
-    life.scheduled = false;
-    const effects = life.replica.turn({ monotonicMs: time.monotonicMs(), wallMs: time.wallMs() });
-    for (const effect of effects) this.#perform(life, effect);
-  }
-
-  #perform(life: Life, effect: Effect): void {
-    const { random, history, time } = this.#parts;
-    const { replica } = life;
-    switch (effect.type) {
-      case "send":
-        if (!life.transport.send(effect.to, effect.messages))
-          this.#tell(life, () => replica.peerUnreachable(effect.to));
-        return;
-      case "append":
-        life.wal.append(effect.group);
-        return;
-      case "cut":
-        life.wal.cut(effect.below);
-        return;
-      case "write": {
-        // The digest is that of the newest batch: this one, as long as no later one has been started.
-        const { appliedIndex } = life.state;
-        history.state(this.id, appliedIndex, life.state.digest());
-        const { table } = life;
-        life.writesDueMs = Math.max(life.writesDueMs, time.monotonicMs() + random.below(20) / 10);
-        this.#later(life, life.writesDueMs - time.monotonicMs(), () => {
-          table.write(effect.ops);
-          this.#tell(life, () => replica.written(effect.token));
-        });
-        return;
-      }
-      case "flush": {
-        const finish = life.table.flush();
-        this.#later(life, random.below(50), () => {
-          finish();
-          this.#tell(life, () => replica.flushed(effect.token));
-        });
-        return;
-      }
-      case "post":
-        life.postsDueMs = Math.max(life.postsDueMs, time.monotonicMs() + 0.05);
-        this.#later(life, life.postsDueMs - time.monotonicMs(), () => life.worker.hear(effect.messages));
-        return;
-      case "send-snapshot":
-        this.#sendSnapshot(life, effect.to, effect.term);
-        return;
-      case "switch-generation": {
-        const standby = this.#standby;
-        if (standby?.generation !== effect.generation) fail("another generation was switched in");
-        this.#standby = undefined;
-        this.snapshotsInstalled++;
-        life.table = standby.table;
-        life.state = standby.state;
-        history.state(this.id, standby.state.appliedIndex, standby.state.digest());
-        return;
-      }
-      case "discard-generation":
-        this.#standby = undefined;
-        this.#tables.delete(effect.generation);
-        return;
-      case "set-peers":
-        life.transport.setPeers(effect.peers);
-        life.transport.setRemoved(effect.removed);
-        return;
-      case "disconnect":
-        fail("a true append was refused");
-        return;
-      case "quarantine":
-        fail(`node ${this.id} was convicted at index ${effect.index}`);
-        return;
-      case "log":
-        return;
+  constructor(id: NodeId, world: ReplicaWorld, member: boolean) {
+    this.id = id;
+    this.#world = world;
+    this.mirror = new LogMirror(id);
+    this.clock = new MachineClock(world.time);
+    const { first, swarm } = world;
+    this.#tables.set(INITIAL_GENERATION, new SimulatedTable(member ? first.rows : new Map()));
+    if (member) {
+      const installed = { metadata: first.metadata, generation: INITIAL_GENERATION };
+      createWal(this.disk, this.#identity(), { installed, segmentBytes: swarm.segmentBytes });
     }
   }
 
-  #sendSnapshot(life: Life, to: NodeId, term: number): void {
-    const rows = life.table.rows();
-    this.#later(life, 5 + this.#parts.random.below(200), () => {
-      const { network, random } = this.#parts;
-      const reachable = network.reach(this.id, to) !== undefined && random.below(10) > 0;
-      const ok = reachable && this.#parts.peer(to)?.takeSnapshot(this.id, term, rows) === true;
-      this.#tell(life, () => life.replica.snapshotSent(to, ok));
+  get isRunning(): boolean {
+    return this.process !== undefined;
+  }
+
+  /** Whether it can go on with what its disk holds. */
+  get isSound(): boolean {
+    return this.retired === undefined && !this.isLogRotten && !this.isStateRotten;
+  }
+
+  /** On what the disk holds. A start that fails on a faulty disk is tried again later. */
+  start(): void {
+    if (this.process !== undefined || this.retired !== undefined) return;
+    const { tally, transcript } = this.#world;
+    let recovery: WalRecovery;
+    try {
+      recovery = recoverWal(this.disk);
+      if (recovery.status === "empty") {
+        if (this.mirror.lastIndex > 0) violated("what was synced is kept", `the log of node ${this.id} is empty`);
+        recovery = createWal(this.disk, this.#identity(), { segmentBytes: this.#world.swarm.segmentBytes });
+      }
+    } catch (error) {
+      if (injectedFault(error) === undefined) throw error;
+      tally.mark("start failed on its disk");
+      this.restartLater();
+      return;
+    }
+    if (recovery.status === "damaged") {
+      if (!this.isLogRotten) violated("a crash is no damage", `the log of node ${this.id}: ${recovery.reason}`);
+      this.#retire("its log is damaged");
+      tally.mark("damaged log quarantined");
+      return;
+    }
+    if (recovery.status !== "ok") violated("a log is made", `node ${this.id} has none`);
+    if (this.mirror.recovered(recovery, this.isLogRotten) === "forgotten") {
+      this.#retire("the end of its log rotted");
+      tally.mark("rot in the last group passed for a torn end");
+      return;
+    }
+    this.isLogRotten = false;
+    if (recovery.tornBytes > 0) tally.mark("torn tail cut");
+    transcript?.note(`node ${this.id} starts with a log up to ${recovery.base.index + recovery.entries.length}`);
+    this.#run(recovery);
+  }
+
+  /** The process is killed, and with it, perhaps, the machine's power. */
+  end(losesPower: boolean, why: string): void {
+    const { process } = this;
+    if (process === undefined) return;
+    const { network, choices, tally, transcript } = this.#world;
+    transcript?.note(`node ${this.id} ends: ${why}${losesPower ? ", and loses power" : ""}`);
+    process.alive = false;
+    this.process = undefined;
+    this.pausedUntil = 0;
+    this.#effectsLeft = undefined;
+    this.disk.disarm();
+    network.unplug(this.id);
+    if (losesPower) {
+      this.disk.losePower(choices);
+      tally.mark("power lost");
+    }
+    for (const table of this.#tables.values()) table.crash(choices);
+    this.restartLater();
+  }
+
+  /** The machine is as good as new, whatever its process did before; a pause ends when it ends. */
+  recover(): void {
+    this.diskHangsUntil = 0;
+    this.diskSlowUntil = 0;
+    this.disk.isFull = false;
+    this.disk.disarm();
+    this.#effectsLeft = undefined;
+    this.clock.wallOffsetMs = 0;
+    if (!this.isOpen) this.toggleSeal();
+  }
+
+  toggleSeal(): void {
+    this.isOpen = !this.isOpen;
+    for (const worker of this.process?.workers.values() ?? [])
+      if (this.isOpen) worker.unseal();
+      else worker.seal();
+  }
+
+  /** Where its state stands, also when nothing runs. */
+  appliedState(): { readonly appliedIndex: number; readonly confState: ConfState } | undefined {
+    if (this.process !== undefined) return this.process.state;
+    const row = [...this.#tables.values()][0]?.getSync(REPLICA_STATE_KEY);
+    return row === undefined ? undefined : decodeReplicaState(row);
+  }
+
+  restartLater(): void {
+    if (this.#restartPlanned) return;
+    this.#restartPlanned = true;
+    this.#world.time.after(1 + this.#world.choices.below(RESTART_MS), () => {
+      this.#restartPlanned = false;
+      if (this.mayRestart) this.start();
     });
   }
-}
 
-/** All of `voters` vote. */
-export function votersOnly(voters: readonly NodeId[]): ConfState {
-  return { voters: [...voters], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  /** The log could not be written. */
+  failed(error: Error): void {
+    const fault = injectedFault(error);
+    if (fault === undefined) throw error;
+    this.#world.tally.mark(`ended by its disk: ${fault.kind}`);
+    // After a sync that failed nobody knows what the disk has.
+    this.end(
+      fault.kind === "failing sync" ? this.#world.choices.chance(50) : this.#world.choices.chance(30),
+      fault.kind,
+    );
+  }
+
+  /** After so many more effects the process ends, between two of them. */
+  endAfterEffects(count: number, losesPower: boolean): void {
+    this.#effectsLeft = { count, losesPower };
+  }
+
+  survivesEffect(): boolean {
+    const left = this.#effectsLeft;
+    if (left === undefined || left.count-- > 0) return true;
+    this.#world.tally.mark("died between two effects");
+    this.end(left.losesPower, "killed amid its effects");
+    return false;
+  }
+
+  /** A majority says that this node's state is wrong. */
+  convicted(index: number): void {
+    if (!this.isStateRotten) violated("only the guilty are convicted", `node ${this.id} at index ${index}`);
+    this.#world.tally.mark("rotten state convicted");
+    this.#retire("its state was convicted");
+    this.end(false, "quarantined");
+  }
+
+  /** A scrub would find what rotted before the next milestone does. */
+  scrub(): void {
+    if (!this.isStateRotten || this.retired !== undefined) return;
+    this.#retire("its state rotted");
+    this.end(false, "scrubbed");
+  }
+
+  heardLog(text: string): void {
+    const mark = TOLD.get(text);
+    if (mark !== undefined) this.#world.tally.mark(mark);
+  }
+
+  syncMs(): number {
+    const { choices, swarm, time } = this.#world;
+    const ms = (1 + choices.below(swarm.maxSyncMs * 10)) / 10;
+    return time.now < this.diskSlowUntil ? ms * SLOW_FACTOR : ms;
+  }
+
+  nextIncarnation(): number {
+    return ++this.#incarnation;
+  }
+
+  addGeneration(index: number, table: SimulatedTable): string {
+    const name = `state-${index}-${this.id}-${this.#generations++}`;
+    this.#tables.set(name, table);
+    return name;
+  }
+
+  removeGeneration(name: string): void {
+    this.#tables.delete(name);
+  }
+
+  /** With benign choices no two nodes wait equally long before they campaign. */
+  random(): Random {
+    const { choices } = this.#world;
+    const apart = this.id * 3 - 3;
+    const life = this.#lives * 7_919 + this.id;
+    return {
+      below: (bound) => (bound > LARGEST_DRAW ? life % bound : (choices.below(bound) + apart) % bound),
+    };
+  }
+
+  #run(wal: WalContents): void {
+    const generation = wal.installed?.generation ?? INITIAL_GENERATION;
+    const table = this.#tables.get(generation);
+    if (table === undefined) violated("a generation that is named is there", `${generation} of node ${this.id}`);
+    for (const name of this.#tables.keys()) if (name !== generation) this.#tables.delete(name);
+    this.#lives++;
+    const process = new ReplicaProcess({ world: this.#world, node: this, wal, generation, table });
+    this.process = process;
+    this.#world.network.plug(process);
+    process.start();
+  }
+
+  #retire(why: string): void {
+    this.retired = why;
+    this.#world.transcript?.note(`node ${this.id} is out: ${why}`);
+  }
+
+  #identity(): { readonly nodeId: NodeId; readonly clusterId: Uint8Array } {
+    return { nodeId: this.id, clusterId: new Uint8Array(0) };
+  }
 }

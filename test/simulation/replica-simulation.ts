@@ -1,105 +1,116 @@
 /**
- * Whole replicas under a seed: messages are lost and late, links are cut, machines lose power with what was not synced,
- * leadership is moved by hand. While it runs, reads must be linearizable and states equal; at the end, when all is healed,
- * every open operation must have an end, and every end must be true.
+ * Whole replicas under a choice sequence: clients on every node, a nemesis, an oracle that hears everything. At the end the
+ * trouble stops, for all or for a core only, and then the cluster has to come to rest: every open operation ended, and every
+ * end true.
  */
 import {
-  type Authenticity,
   BOOTSTRAP_INDEX,
   bootstrapRows,
-  type CommandAuthenticator,
-  type CommandSigner,
-  MemoryNetwork,
+  decodeReplicaState,
+  encodeReplicaState,
+  REPLICA_STATE_KEY,
 } from "@strongroom/cluster";
-import { type NodeId, toIndex, toNodeId, toTerm } from "@strongroom/raft";
-import { SeededRandom } from "@strongroom/runtime/testing";
+import { type ConfState, type NodeId, toIndex, toNodeId, toTerm } from "@strongroom/raft";
+import { present } from "@strongroom/runtime";
 import { decodeRow, mapKey } from "@strongroom/storage";
-import { fail, History } from "./replica-history.ts";
-import { SimulatedNode, votersOnly } from "./replica-node.ts";
-import { SimulatedTime } from "./replica-time.ts";
-import { rowKey } from "./replica-worker.ts";
+import type { Choices } from "./choices.ts";
+import { drawCore } from "./replica-core.ts";
+import { History } from "./replica-history.ts";
+import { ReplicaNemesis } from "./replica-nemesis.ts";
+import { ReplicaNetwork } from "./replica-network.ts";
+import { SimulatedNode } from "./replica-node.ts";
+import { ReplicaOracle } from "./replica-oracle.ts";
+import { drawReplicaSwarm } from "./replica-swarm.ts";
+import { COUNTER, rowKey } from "./replica-worker.ts";
+import type { ReplicaWorld } from "./replica-world.ts";
+import { Tally } from "./tally.ts";
+import { Transcript } from "./transcript.ts";
+import { violated } from "./violation.ts";
+import { VirtualTime } from "./virtual-time.ts";
 
 export interface SimulationOptions {
-  readonly seed: number;
-  readonly nodes: number;
-  /** Of trouble, in virtual time. */
-  readonly durationMs: number;
-}
-
-export interface SimulationResult {
+  readonly choices: Choices;
+  /** How many events the trouble lasts; rest comes on top. */
   readonly events: number;
-  readonly applied: number;
-  readonly unknown: number;
-  readonly notCommitted: number;
-  readonly conflicts: number;
-  readonly reads: number;
-  readonly kills: number;
-  readonly snapshots: number;
+  /** Only a majority is healed, the others stay as they are. */
+  readonly liveness: boolean;
+  readonly transcribed: boolean;
 }
-
-/** Cheap, and good enough to notice a command that was changed or mixed up. */
-const KEYS: CommandSigner & CommandAuthenticator = {
-  sign: (message) => ({ keyId: 1, mac: checksum(message) }),
-  verify: (_keyId, message, mac): Authenticity => (Buffer.from(checksum(message)).equals(mac) ? "ok" : "bad"),
-};
 
 const CALM_LIMIT_MS = 60_000;
-const MAX_EVENTS = 50_000_000;
+/** Elections that a healed group may need. */
+const CALM_TERMS = 10;
+/** The condition is dear, an event cheap. */
+const LOOK_EVERY = 64;
 
 export class ReplicaSimulation {
+  readonly tally: Tally = new Tally();
+  readonly time: VirtualTime = new VirtualTime();
+  readonly transcript: Transcript | undefined;
   readonly #options: SimulationOptions;
-  readonly #random: SeededRandom;
-  readonly #time = new SimulatedTime();
-  readonly #network: MemoryNetwork;
-  readonly #history = new History();
+  readonly #world: ReplicaWorld;
   readonly #nodes = new Map<NodeId, SimulatedNode>();
-  #events = 0;
-  #kills = 0;
+  readonly #nemesis: ReplicaNemesis;
   #trouble = true;
+  /** Virtual time that the cluster needed to come to rest. */
+  calmMs = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    this.#random = new SeededRandom(options.seed);
-    const parts = { clock: this.#time, timers: this.#time, random: this.#random };
-    this.#network = new MemoryNetwork({ minDelayMs: 0.1, maxDelayMs: 5, lossPercent: 2 }, parts);
-    const ids = Array.from({ length: options.nodes }, (_, i) => toNodeId(i + 1));
-    const confState = votersOnly(ids);
-    const metadata = { index: toIndex(BOOTSTRAP_INDEX), term: toTerm(1), confState };
-    const rows = new Map(bootstrapRows(confState).map(({ key, value }) => [mapKey(key), value]));
+    const { choices } = options;
+    const { tally, time } = this;
+    this.transcript = options.transcribed ? new Transcript(() => time.now) : undefined;
+    const swarm = drawReplicaSwarm(choices);
+    const ids = Array.from({ length: swarm.voters + swarm.spares }, (_, i) => toNodeId(i + 1));
+    const voters = ids.slice(0, swarm.voters);
+    const node = (id: NodeId): SimulatedNode => present(this.#nodes.get(id), "messages go to nodes that there are");
+    const oracle = new ReplicaOracle({
+      tally,
+      mirrorOf: (id) => node(id).mirror,
+      confOf: (id) => present(node(id).process, "what acts is running").confState,
+    });
+    const network = new ReplicaNetwork({
+      time,
+      choices,
+      onLost: (kind) => tally.fault(kind),
+    });
+    network.lossPercent = swarm.lossPercent;
+    network.maxDelayMs = swarm.maxDelayMs;
+    this.#world = {
+      time,
+      choices,
+      swarm,
+      network,
+      oracle,
+      history: new History(tally),
+      tally,
+      transcript: this.transcript,
+      nodes: this.#nodes,
+      first: firstState(votersOnly(voters), swarm.firstIndex),
+    };
+    this.transcript?.note(`swarm ${JSON.stringify(swarm)}`);
     for (const id of ids) {
-      const node = new SimulatedNode(
-        { id, peers: ids.filter((peer) => peer !== id), first: { metadata, rows } },
-        {
-          time: this.#time,
-          random: this.#random,
-          network: this.#network,
-          history: this.#history,
-          keys: KEYS,
-          peer: (peer) => this.#nodes.get(peer),
-        },
-      );
-      this.#nodes.set(id, node);
+      const made = new SimulatedNode(id, this.#world, id <= swarm.voters);
+      made.clock.rate = 1 + choices.below(swarm.maxDriftPercent + 1) / 100;
+      made.clock.wallOffsetMs = choices.below(swarm.maxSkewMs + 1);
+      this.#nodes.set(id, made);
     }
+    this.#nemesis = new ReplicaNemesis(this.#world);
   }
 
-  run(): SimulationResult {
+  run(): void {
+    const { swarm } = this.#world;
     for (const node of this.#nodes.values()) node.start();
-    this.#repeat(8, () => this.#clientActs());
-    this.#repeat(700, () => this.#makeTrouble());
-    this.#runUntil(() => this.#time.monotonicMs() >= this.#options.durationMs);
+    this.#repeat(swarm.clientMs, () => this.#clientActs());
+    this.#repeat(swarm.nemesisMs, () => this.#nemesis.act());
+    while (this.time.events < this.#options.events) this.time.step();
     this.#trouble = false;
-    this.#network.heal();
-    this.#network.configure({ lossPercent: 0 });
-    for (const node of this.#nodes.values()) if (!node.isRunning) node.start();
-    const calmUntilMs = this.#time.monotonicMs() + CALM_LIMIT_MS;
-    this.#runUntil(() => this.#isSettled() || this.#time.monotonicMs() > calmUntilMs);
-    if (!this.#isSettled()) fail(`the cluster did not come to rest: ${this.#describe()}`);
+    this.#calm();
     this.#checkFinal();
-    return this.#result();
   }
 
   #repeat(meanMs: number, act: () => void): void {
-    this.#time.after(this.#random.below(2 * meanMs) + 1, () => {
+    this.time.after(1 + this.#world.choices.below(2 * meanMs), () => {
       if (!this.#trouble) return;
       act();
       this.#repeat(meanMs, act);
@@ -107,92 +118,118 @@ export class ReplicaSimulation {
   }
 
   #clientActs(): void {
-    const running = [...this.#nodes.values()].filter((node) => node.isRunning);
-    running[this.#random.below(Math.max(1, running.length))]?.worker?.act();
+    const { choices } = this.#world;
+    const workers = choices.pick([...this.#nodes.values()]).process?.workers;
+    if (workers !== undefined && workers.size > 0) choices.pick([...workers.values()]).act();
   }
 
-  #makeTrouble(): void {
-    const random = this.#random;
-    const nodes = [...this.#nodes.values()];
-    const node = nodes[random.below(nodes.length)] as SimulatedNode;
-    switch (random.below(6)) {
-      case 0:
-      case 1:
-        if (!node.isRunning) return;
-        this.#kills++;
-        node.kill();
-        this.#time.after(random.below(3_000), () => {
-          if (!node.isRunning) node.start();
-        });
-        return;
-      case 2:
-        this.#network.partition([[node.id], nodes.filter((other) => other !== node).map(({ id }) => id)]);
-        return;
-      case 3:
-        this.#network.cut(node.id, (nodes[random.below(nodes.length)] as SimulatedNode).id);
-        return;
-      case 4:
-        this.#network.configure({ lossPercent: random.below(20), maxDelayMs: 1 + random.below(60) });
-        return;
-      default:
-        this.#network.heal();
-        if (random.below(3) === 0) node.replica?.handOver();
+  // From here on nothing goes wrong among `core`, and the rest stays as it is.
+  #calm(): void {
+    const { network, choices, oracle } = this.#world;
+    for (const node of this.#nodes.values()) node.scrub();
+    const core = drawCore(this.#world, this.#options.liveness);
+    this.transcript?.note(`calm among ${[...core].map(({ id }) => id).join(" ")}`);
+    network.lossPercent = 0;
+    network.maxDelayMs = Math.min(network.maxDelayMs, 20);
+    for (const node of this.#nodes.values()) {
+      node.mayRestart = core.has(node);
+      if (core.has(node)) node.recover();
+      else if (choices.chance(20)) node.pausedUntil = Number.POSITIVE_INFINITY;
     }
-  }
-
-  #runUntil(done: () => boolean): void {
+    for (const { id: from } of core) for (const { id: to } of core) network.mend(from, to);
+    for (const node of core) node.start();
+    const start = this.time.now;
+    const terms = oracle.highestTerm;
+    this.#probe(core);
     for (let quiet = 0; ; quiet++) {
-      // The condition is dear, an event cheap.
-      if (quiet % 64 === 0 && done()) return;
-      if (!this.#time.step()) fail("nothing is left to happen");
-      if (++this.#events > MAX_EVENTS) fail("the simulation does not end");
+      if (quiet % LOOK_EVERY === 0 && this.#isAtRest(core)) break;
+      this.time.step();
+      if (this.time.now > start + CALM_LIMIT_MS)
+        violated("liveness", `the cluster did not come to rest within ${CALM_LIMIT_MS} ms: ${this.#describe()}`);
     }
+    if (oracle.highestTerm > terms + CALM_TERMS)
+      violated("liveness", `terms went from ${terms} to ${oracle.highestTerm} without a fault`);
+    this.calmMs = this.time.now - start;
   }
 
-  #isSettled(): boolean {
-    const nodes = [...this.#nodes.values()];
-    const indices = new Set(nodes.map((node) => node.replica?.status().appliedIndex));
-    return indices.size === 1 && nodes.every((node) => node.worker?.openCount === 0);
+  // Each of the core writes once more, as soon as it can.
+  #probe(core: ReadonlySet<SimulatedNode>): void {
+    for (const node of core)
+      this.time.after(1 + this.#world.choices.below(1_000), () => {
+        for (const worker of node.process?.workers.values() ?? []) worker.act();
+      });
+  }
+
+  #isAtRest(core: ReadonlySet<SimulatedNode>): boolean {
+    const leader = this.#leader();
+    if (leader?.process === undefined) return false;
+    const { voters, votersOutgoing, learners } = leader.process.confState;
+    if (votersOutgoing.length > 0) return false;
+    const { appliedIndex } = leader.process.state;
+    if (leader.mirror.lastIndex !== appliedIndex) return false;
+    const members = new Set([...voters, ...learners]);
+    const { network } = this.#world;
+    for (const node of core) {
+      if (!members.has(node.id)) continue;
+      // A leader that was not healed leads on if a quorum hears it, and whom it does not reach goes without.
+      if (network.isCut(leader.id, node.id) || network.isCut(node.id, leader.id)) continue;
+      if (node.process?.state.appliedIndex !== appliedIndex) return false;
+      if (node.process.replica.status().appliedIndex !== appliedIndex) return false;
+      for (const worker of node.process.workers.values()) if (worker.openCount > 0) return false;
+    }
+    return true;
+  }
+
+  // It may be one that was not healed and can do its work all the same.
+  #leader(): SimulatedNode | undefined {
+    let found: SimulatedNode | undefined;
+    let highest = 0;
+    for (const node of this.#nodes.values()) {
+      if (node.process === undefined || node.mirror.term < highest) continue;
+      if (node.process.replica.status().state !== "leader") continue;
+      found = node;
+      highest = node.mirror.term;
+    }
+    return found;
   }
 
   #describe(): string {
     return [...this.#nodes.values()]
       .map((node) => {
-        const status = node.replica?.status();
-        const voters = status?.members.filter(({ voter }) => voter).map(({ nodeId }) => nodeId);
-        return `node ${node.id} ${status?.state} term ${status?.term} applied ${status?.appliedIndex} of ${status?.commitIndex} with voters ${voters?.join()}, ${node.worker?.openCount} open`;
+        const { process } = node;
+        if (process === undefined)
+          return `node ${node.id} is down${node.retired === undefined ? "" : ` (${node.retired})`}`;
+        const status = process.replica.status();
+        const open = [...process.workers.values()].map(({ openCount }) => openCount).join("+");
+        return `node ${node.id} ${status.state} term ${status.term} applied ${status.appliedIndex} of ${status.commitIndex} log ${node.mirror.lastIndex} with voters ${process.confState.voters.join(",")} and ${process.confState.votersOutgoing.join(",")}, ${open} open`;
       })
       .join("; ");
   }
 
   #checkFinal(): void {
-    for (const node of this.#nodes.values())
-      this.#history.checkFinal((key) => {
-        const bytes = node.table?.getSync(rowKey(key));
+    const { table } = present(this.#leader()?.process, "a cluster at rest has a leader");
+    const counter = table.getSync(rowKey(COUNTER));
+    this.#world.history.checkFinal(
+      (key) => {
+        const bytes = table.getSync(rowKey(key));
         return bytes === undefined ? undefined : decodeRow(bytes).revision;
-      });
-  }
-
-  #result(): SimulationResult {
-    const count = (outcome: string) => this.#history.operations.filter((op) => op.outcome === outcome).length;
-    return {
-      events: this.#events,
-      applied: count("applied"),
-      unknown: count("unknown") + count("open"),
-      notCommitted: count("not-committed"),
-      conflicts: count("conflict"),
-      reads: this.#history.reads,
-      kills: this.#kills,
-      snapshots: [...this.#nodes.values()].reduce((sum, node) => sum + node.snapshotsInstalled, 0),
-    };
+      },
+      counter === undefined ? 0 : Number.parseInt(Buffer.from(decodeRow(counter).value).toString(), 10),
+    );
   }
 }
 
-/** FNV-1a, spread over 32 bytes. */
-function checksum(message: Uint8Array): Uint8Array {
-  let hash = 0x811c9dc5;
-  for (const byte of message) hash = Math.imul(hash ^ byte, 0x01000193);
-  const mac = new Uint8Array(32);
-  for (let i = 0; i < 32; i++) mac[i] = (hash >>> ((i % 4) * 8)) ^ i;
-  return mac;
+/** All of `voters` vote. */
+function votersOnly(voters: readonly NodeId[]): ConfState {
+  return { voters: [...voters], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+}
+
+/** A state with nothing in it but its configuration, as a cluster has it whose log begins above `index`. */
+function firstState(confState: ConfState, index: number): ReplicaWorld["first"] {
+  const rows = new Map(bootstrapRows(confState).map(({ key, value }) => [mapKey(key), value]));
+  const own = mapKey(REPLICA_STATE_KEY);
+  const state = decodeReplicaState(present(rows.get(own), "a state knows its index"));
+  const appliedIndex = toIndex(Math.max(BOOTSTRAP_INDEX, index));
+  rows.set(own, encodeReplicaState({ ...state, appliedIndex }));
+  return { metadata: { index: appliedIndex, term: toTerm(1), confState }, rows };
 }

@@ -1,56 +1,68 @@
-/** A client behind a worker's port: it speaks the protocol of `WorkerStore`, synchronously, and tells the history. */
+/**
+ * A worker with a client behind its port: it speaks the protocol of `WorkerStore`, synchronously, opens its node when the
+ * operator wants that, and tells the history what it asked and was told.
+ */
 import {
-  type CommandSigner,
-  membershipMutation,
+  decodeAppliedIndex,
   REGISTRATION_SEQUENCE,
+  REPLICA_STATE_KEY,
   type ReplicaToWorker,
   registrationMutation,
   type WorkerToReplica,
 } from "@strongroom/cluster";
-import type { NodeId } from "@strongroom/raft";
-import { present, type Random, utf8 } from "@strongroom/runtime";
+import { type ConfChangeV2, toNodeId } from "@strongroom/raft";
+import { present, utf8 } from "@strongroom/runtime";
 import {
   attachMac,
   type CommandDraft,
   commandMacInput,
   decodeRow,
   encodeCommand,
+  type Guard,
   KEY_KIND,
+  KEYRING_KEY,
   makeKey,
   type Verdict,
 } from "@strongroom/storage";
-import { COUNTER, type History, type Operation } from "./replica-history.ts";
+import type { Operation, OperationKind, Read } from "./replica-history.ts";
+import { drawMembershipChange } from "./replica-membership.ts";
+import type { SimulatedNode } from "./replica-node.ts";
+import type { ReplicaProcess } from "./replica-process.ts";
+import type { ReplicaWorld } from "./replica-world.ts";
 
 export interface WorkerParts {
-  readonly history: History;
-  readonly random: Random;
-  readonly signer: CommandSigner;
-  readonly getRow: (key: Uint8Array) => Uint8Array | undefined;
+  readonly world: ReplicaWorld;
+  readonly node: SimulatedNode;
+  readonly process: ReplicaProcess;
   readonly send: (messages: readonly WorkerToReplica[]) => void;
-  readonly wallMs: () => number;
-  /** All nodes that there are. */
-  readonly members: readonly NodeId[];
 }
 
-const COUNTER_KEY = rowKey(COUNTER);
+/** The one row that all clients increment. */
+export const COUNTER = "counter";
+const REGISTERS = ["r0", "r1", "r2"];
 const MAX_OPEN = 200;
+const RETRY_MS = 30;
 
 export function rowKey(name: string): Uint8Array {
   return makeKey(KEY_KIND.barrier, utf8(name));
 }
 
+const COUNTER_KEY = rowKey(COUNTER);
+
 export class SimulatedWorker {
   readonly #parts: WorkerParts;
   readonly #open = new Map<number, Operation>();
-  readonly #counts = new Map<number, number>();
-  readonly #reads = new Map<number, number>();
-  #waitingReads: { readonly index: number; readonly acknowledgedBefore: number }[] = [];
+  readonly #reads = new Map<number, Read>();
+  #waitingReads: { readonly index: number; readonly read: Read }[] = [];
   #attached: Extract<ReplicaToWorker, { type: "attached" }> | undefined;
-  #registered = false;
+  #registration: "none" | "asked" | "done" = "none";
+  #isOpen = false;
   #next = 1;
-  #nextRead = 1;
+  #nextId = 1;
   #applied = 0;
   #leaderId = 0;
+  /** Of the newest keyring whose keys were published. */
+  #keyringIndex = 0;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -58,7 +70,8 @@ export class SimulatedWorker {
 
   /** Operations and reads without an end that this worker still waits for. */
   get openCount(): number {
-    return this.#open.size + this.#reads.size + this.#waitingReads.length + (this.#registered ? 0 : 1);
+    const unregistered = this.#isOpen && this.#registration !== "done" ? 1 : 0;
+    return this.#open.size + this.#reads.size + this.#waitingReads.length + unregistered;
   }
 
   hear(messages: readonly ReplicaToWorker[]): void {
@@ -67,67 +80,126 @@ export class SimulatedWorker {
 
   /** One thing that a client might do. */
   act(): void {
-    const { random } = this.#parts;
-    if (!this.#registered || this.#open.size >= MAX_OPEN) return;
-    const choice = random.below(3);
-    if (random.below(60) === 0) this.#changeMembership();
-    else if (choice === 0) this.#read();
-    else if (choice === 1) this.#increment();
-    else this.#write();
+    const { choices, swarm } = this.#parts.world;
+    if (!this.#isOpen || this.#registration !== "done" || this.#open.size >= MAX_OPEN) return;
+    if (choices.chance(swarm.membershipPercent)) this.#changeMembership();
+    else if (choices.chance(swarm.keyringPercent)) this.#changeKeyring();
+    else this.#pickAct()();
   }
 
-  #write(): void {
-    const { history, random } = this.#parts;
-    const name = `k${history.operations.length}`;
-    const value = new Uint8Array(random.below(400));
-    this.#propose(name, { guards: [], mutations: [{ kind: "put", key: rowKey(name), term: 1, value }] });
+  #pickAct(): () => void {
+    switch (this.#parts.world.choices.below(5)) {
+      case 0:
+        return () => this.#writeUnique(1);
+      case 1:
+        return () => this.#increment();
+      case 2:
+        return () => this.#writeRegister();
+      case 3:
+        return () => this.#writeUnique(1 + this.#parts.world.choices.below(5));
+      default:
+        return () => this.#read();
+    }
   }
 
-  #increment(): void {
-    const bytes = this.#parts.getRow(COUNTER_KEY);
-    const row = bytes === undefined ? undefined : decodeRow(bytes);
-    const count = counterOf(bytes) + 1;
-    const guard =
-      row === undefined
-        ? ({ kind: "absent", key: COUNTER_KEY } as const)
-        : ({ kind: "point", key: COUNTER_KEY, revision: row.revision } as const);
-    const value = utf8(String(count));
-    this.#counts.set(this.#next, count);
-    this.#propose(COUNTER, { guards: [guard], mutations: [{ kind: "put", key: COUNTER_KEY, term: 1, value }] });
+  /** Publishes the keys of the newest keyring that the table has, as a worker does that was unsealed. */
+  unseal(): void {
+    const { node, process } = this.#parts;
+    const row = process.table.getSync(KEYRING_KEY);
+    const keyring = row === undefined ? undefined : decodeRow(row);
+    if (keyring !== undefined) node.keys.learn(Number.parseInt(textOf(keyring.value), 10));
+    const request = { type: "authenticator", state: "open", keyringIndex: keyring?.revision.index ?? 0 } as const;
+    this.#parts.send([{ type: "control", id: this.#nextId++, request }]);
   }
 
-  /** Makes a node a voter or a learner, together with a row that tells whether that took effect. */
-  #changeMembership(): void {
-    const { history, random, members } = this.#parts;
-    const nodeId = members[random.below(members.length)] as NodeId;
-    // As `MembershipManager` does it: a leader hands over before its vote is taken.
-    if (nodeId === this.#leaderId) return;
-    const type = random.below(3) === 0 ? "ConfChangeAddLearnerNode" : "ConfChangeAddNode";
-    const change = { transition: "ConfChangeTransitionAuto", changes: [{ type, nodeId }] } as const;
-    const name = `k${history.operations.length}`;
-    const row = { kind: "put", key: rowKey(name), term: 1, value: utf8("membership") } as const;
-    const sequence = this.#next++;
-    this.#open.set(sequence, history.begin(name));
-    const context = this.#encode(sequence, { guards: [], mutations: [row, membershipMutation(change)] });
-    this.#parts.send([{ type: "propose-membership", sequence, timeoutMs: 1_000, change: { ...change, context } }]);
+  seal(): void {
+    this.#isOpen = false;
+    const request = { type: "authenticator", state: "sealed" } as const;
+    this.#parts.send([{ type: "control", id: this.#nextId++, request }]);
   }
 
+  /** Asks for a linearizable look at the state. */
   #read(): void {
-    const id = this.#nextRead++;
-    this.#reads.set(id, this.#parts.history.acknowledgedCounter);
+    const id = this.#nextId++;
+    this.#reads.set(id, this.#parts.world.history.beginRead());
     this.#parts.send([{ type: "read", id }]);
   }
 
-  #propose(name: string, draft: CommandDraft): void {
-    const sequence = this.#next++;
-    this.#open.set(sequence, this.#parts.history.begin(name));
-    this.#send(sequence, draft, 200 + this.#parts.random.below(2_000));
+  #writeUnique(count: number): void {
+    const { choices, swarm } = this.#parts.world;
+    const proposals = Array.from({ length: count }, () => {
+      const name = this.#fresh("k");
+      const operation = this.#begin("unique", name, name);
+      const value = new Uint8Array(choices.below(swarm.maxValueBytes));
+      return {
+        operation,
+        draft: { guards: [], mutations: [{ kind: "put", key: rowKey(name), term: 1, value }] } as CommandDraft,
+      };
+    });
+    this.#propose(proposals);
   }
 
-  #send(sequence: number, draft: CommandDraft, timeoutMs: number): void {
-    const packed = this.#encode(sequence, draft);
-    const timeoutsMs = [timeoutMs];
-    this.#parts.send([{ type: "propose", sequences: [sequence], timeoutsMs, sizes: [packed.length], packed }]);
+  #writeRegister(): void {
+    const { choices } = this.#parts.world;
+    const name = choices.pick(REGISTERS);
+    this.#put("register", name, rowKey(name), this.#fresh("v"), []);
+  }
+
+  #increment(): void {
+    const row = this.#parts.process.table.getSync(COUNTER_KEY);
+    const value = `${counterOf(row) + 1}/${this.#fresh("")}`;
+    this.#put("increment", COUNTER, COUNTER_KEY, value, [unchanged(COUNTER_KEY, row)]);
+  }
+
+  #changeKeyring(): void {
+    const row = this.#parts.process.table.getSync(KEYRING_KEY);
+    const keyId = row === undefined ? 1 : Number.parseInt(textOf(decodeRow(row).value), 10);
+    this.#put("keyring", "keyring", KEYRING_KEY, `${keyId + 1}/${this.#fresh("")}`, [unchanged(KEYRING_KEY, row)]);
+  }
+
+  #put(kind: OperationKind, name: string, key: Uint8Array, value: string, guards: readonly Guard[]): void {
+    const operation = this.#begin(kind, name, value);
+    const draft: CommandDraft = { guards, mutations: [{ kind: "put", key, term: 1, value: utf8(value) }] };
+    this.#propose([{ operation, draft }]);
+  }
+
+  /** As `MembershipManager` does it, but with less care. */
+  #changeMembership(): void {
+    const { world, process } = this.#parts;
+    const drawn = drawMembershipChange(world, process, toNodeId(Math.max(1, this.#leaderId)));
+    if (drawn === undefined) return;
+    const name = this.#fresh("k");
+    const { change, guards, mutations } = drawn;
+    const row = { kind: "put", key: rowKey(name), term: 1, value: utf8(name) } as const;
+    const sequence = this.#next++;
+    this.#open.set(sequence, this.#begin("membership", name, name));
+    const context = this.#encode(sequence, { guards, mutations: [row, ...mutations] });
+    const whole: ConfChangeV2 = { ...change, context };
+    this.#parts.send([{ type: "propose-membership", sequence, timeoutMs: 1_000, change: whole }]);
+  }
+
+  #begin(kind: OperationKind, key: string, value: string): Operation {
+    return this.#parts.world.history.begin(kind, key, value);
+  }
+
+  #fresh(prefix: string): string {
+    return `${prefix}${this.#parts.world.history.operations.length}`;
+  }
+
+  #propose(proposals: readonly { readonly operation: Operation; readonly draft: CommandDraft }[]): void {
+    const { choices } = this.#parts.world;
+    const sequences = proposals.map(({ operation }) => {
+      this.#open.set(this.#next, operation);
+      return this.#next++;
+    });
+    const packed = proposals.map(({ draft }, i) => this.#encode(sequences[i] as number, draft));
+    const timeoutsMs = proposals.map(() => 200 + choices.below(2_000));
+    this.#send(sequences, timeoutsMs, packed);
+  }
+
+  #send(sequences: readonly number[], timeoutsMs: readonly number[], commands: readonly Uint8Array[]): void {
+    const sizes = commands.map((command) => command.length);
+    this.#parts.send([{ type: "propose", sequences, timeoutsMs, sizes, packed: Buffer.concat(commands) }]);
   }
 
   #encode(sequence: number, draft: CommandDraft): Uint8Array {
@@ -138,31 +210,34 @@ export class SimulatedWorker {
       proposer: { node, incarnation },
       sequence,
       floor: sequence === REGISTRATION_SEQUENCE ? 0 : floor,
-      proposerTimeMs: Math.floor(this.#parts.wallMs()),
+      proposerTimeMs: Math.floor(this.#parts.node.clock.wallMs()),
       guards: draft.guards,
       mutations: draft.mutations,
       keyId: 0,
       mac: new Uint8Array(0),
     });
-    attachMac(bytes, this.#parts.signer.sign(commandMacInput(bytes)));
+    attachMac(bytes, this.#parts.node.keys.sign(commandMacInput(bytes)));
     return bytes;
   }
 
   #hear(message: ReplicaToWorker): void {
-    const { history } = this.#parts;
     switch (message.type) {
       case "attached":
         this.#attached = message;
-        this.#send(
-          REGISTRATION_SEQUENCE,
-          { guards: [], mutations: [registrationMutation(message.nodeId, message.alive)] },
-          1e9,
-        );
+        if (this.#parts.node.isOpen) this.unseal();
         return;
       case "applied":
+        this.#applied = message.index;
+        if (message.keys.length > 0 && this.#parts.node.isOpen && this.#isBehindKeyring()) this.unseal();
+        this.#finishReads();
+        return;
       case "generation":
         this.#applied = message.index;
+        if (this.#parts.node.isOpen) this.unseal();
         this.#finishReads();
+        return;
+      case "control-reply":
+        this.#opened(message.reply.ok);
         return;
       case "committed":
         for (const [i, sequence] of message.sequences.entries()) {
@@ -177,54 +252,110 @@ export class SimulatedWorker {
         }
         return;
       case "not-committed":
-        for (const sequence of message.sequences) {
-          const operation = this.#open.get(sequence);
-          this.#open.delete(sequence);
-          if (operation !== undefined) history.notCommitted(operation);
-        }
+        for (const sequence of message.sequences) this.#notCommitted(sequence);
         return;
       case "unknown":
         for (const sequence of message.sequences) {
           const operation = this.#open.get(sequence);
-          if (operation !== undefined) operation.outcome = "unknown";
+          if (operation !== undefined) this.#parts.world.history.unknown(operation);
         }
         return;
       case "read-index": {
-        const acknowledgedBefore = this.#reads.get(message.id);
+        const read = this.#reads.get(message.id);
         this.#reads.delete(message.id);
-        if (acknowledgedBefore !== undefined) this.#waitingReads.push({ index: message.index, acknowledgedBefore });
+        if (read !== undefined) this.#waitingReads.push({ index: message.index, read });
         this.#finishReads();
         return;
       }
       case "leader":
         this.#leaderId = message.leaderId;
         return;
-      case "control-reply":
       case "call-reply":
       case "serve-call":
         return;
     }
   }
 
+  #isBehindKeyring(): boolean {
+    const row = this.#parts.process.table.getSync(KEYRING_KEY);
+    return row !== undefined && decodeRow(row).revision.index > this.#keyringIndex;
+  }
+
+  #opened(ok: boolean): void {
+    const { node, process } = this.#parts;
+    if (!node.isOpen) return;
+    if (!ok) {
+      this.#parts.world.tally.mark("keyring changed while it was opened");
+      process.later(RETRY_MS, () => {
+        if (node.isOpen) this.unseal();
+      });
+      return;
+    }
+    const row = process.table.getSync(KEYRING_KEY);
+    this.#keyringIndex = row === undefined ? 0 : decodeRow(row).revision.index;
+    this.#isOpen = true;
+    if (this.#registration === "none") this.#register();
+  }
+
+  #register(): void {
+    const { nodeId, alive } = present(this.#attached, "a worker registers once it is attached");
+    this.#registration = "asked";
+    const draft: CommandDraft = { guards: [], mutations: [registrationMutation(nodeId, alive)] };
+    this.#send([REGISTRATION_SEQUENCE], [1e9], [this.#encode(REGISTRATION_SEQUENCE, draft)]);
+  }
+
+  #notCommitted(sequence: number): void {
+    // Such as a node hears whose clock is off: it asks again.
+    if (sequence === REGISTRATION_SEQUENCE) {
+      this.#registration = "none";
+      this.#parts.process.later(RETRY_MS, () => {
+        if (this.#registration === "none" && this.#isOpen) this.#register();
+      });
+    }
+    const operation = this.#open.get(sequence);
+    this.#open.delete(sequence);
+    if (operation !== undefined) this.#parts.world.history.notCommitted(operation);
+  }
+
   #verdict(sequence: number, verdict: Verdict): void {
-    const { history } = this.#parts;
-    if (sequence === REGISTRATION_SEQUENCE) this.#registered = true;
+    if (sequence === REGISTRATION_SEQUENCE) this.#registration = "done";
     const operation = this.#open.get(sequence);
     if (operation === undefined) return;
     this.#open.delete(sequence);
-    history.verdict(operation, verdict);
-    const count = this.#counts.get(sequence) ?? 0;
-    if (verdict.outcome === "applied") history.acknowledgedCounter = Math.max(history.acknowledgedCounter, count);
+    this.#parts.world.history.verdict(operation, verdict);
   }
 
   #finishReads(): void {
+    if (this.#waitingReads.length === 0) return;
     const ready = this.#waitingReads.filter((read) => read.index <= this.#applied);
     this.#waitingReads = this.#waitingReads.filter((read) => read.index > this.#applied);
-    for (const { acknowledgedBefore } of ready)
-      this.#parts.history.read(counterOf(this.#parts.getRow(COUNTER_KEY)), acknowledgedBefore);
+    for (const { read } of ready) this.#look(read);
+  }
+
+  #look(read: Read): void {
+    const { process, node, world } = this.#parts;
+    const { table } = process;
+    const state = present(table.getSync(REPLICA_STATE_KEY), "a state that was applied to knows its index");
+    if (this.#leaderId !== node.id) world.tally.mark("read at a follower");
+    world.history.endRead(read, decodeAppliedIndex(state), counterOf(table.getSync(COUNTER_KEY)));
+    if (node.isStateRotten) return;
+    for (const name of [COUNTER, ...REGISTERS]) {
+      const row = table.getSync(rowKey(name));
+      if (row === undefined) continue;
+      const { value, revision } = decodeRow(row);
+      world.history.saw(name, textOf(value), revision);
+    }
   }
 }
 
+function unchanged(key: Uint8Array, row: Uint8Array | undefined): Guard {
+  return row === undefined ? { kind: "absent", key } : { kind: "point", key, revision: decodeRow(row).revision };
+}
+
 function counterOf(bytes: Uint8Array | undefined): number {
-  return bytes === undefined ? 0 : Number(Buffer.from(decodeRow(bytes).value).toString());
+  return bytes === undefined ? 0 : Number.parseInt(textOf(decodeRow(bytes).value), 10);
+}
+
+function textOf(value: Uint8Array): string {
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
 }

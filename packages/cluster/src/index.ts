@@ -103,6 +103,7 @@ export type {
 } from "./state/types.ts";
 export type { HostPort } from "./transport/address.ts";
 export { AddressError, formatHostPort, parseHostPort } from "./transport/address.ts";
+export { decodeMessage, encodeMessage } from "./transport/codec.ts";
 export type { MemoryNetworkDependencies, MemoryNetworkOptions } from "./transport/memory-peer-transport.ts";
 export { MemoryNetwork } from "./transport/memory-peer-transport.ts";
 export type {
@@ -127,11 +128,12 @@ export type {
   PinnedAddress,
 } from "./transport/transport.ts";
 export { JOIN_METHOD, PeerCallError } from "./transport/transport.ts";
-export type { WalHostOptions } from "./wal/hosted-wal.ts";
-export { WalFailedError } from "./wal/hosted-wal.ts";
+export type { WalExecutorEvents, WalHostOptions } from "./wal/hosted-wal.ts";
+export { HostedWal, WalFailedError } from "./wal/hosted-wal.ts";
 export { openInlineWal } from "./wal/inline-wal.ts";
 export { MemoryWalDisk } from "./wal/memory-wal-disk.ts";
 export { NodeWalDisk } from "./wal/node-wal-disk.ts";
+export { executeOperations } from "./wal/operations.ts";
 export { createWal, recoverWal } from "./wal/recovery.ts";
 export type {
   InstalledSnapshot,
@@ -146,3 +148,4 @@ export type {
 export type { WalDisk } from "./wal/wal-disk.ts";
 export type { WalPort, WalThreadReply, WalThreadRequest } from "./wal/wal-thread.ts";
 export { openThreadWal, runWalThread } from "./wal/wal-thread.ts";
+export type { WalBatch } from "./wal/writer.ts";

@@ -28,7 +28,9 @@ export class PeerBook {
   readonly #seeds: ReadonlyMap<NodeId, string>;
   readonly #learned = new Map<NodeId, string>();
   #records = new Map<NodeId, NodeRecord>();
+  /** Those that were removed, or are about to be once a joint configuration is left. */
   readonly #removed: Set<NodeId>;
+  #members: ReadonlySet<NodeId> = new Set();
   readonly #up = new Set<NodeId>();
   readonly #heardAtMs = new Map<NodeId, number>();
   readonly #statuses = new Map<NodeId, NodeStatusMessage>();
@@ -51,6 +53,7 @@ export class PeerBook {
       if (record !== undefined) records.set(id, record);
     }
     this.#records = records;
+    this.#members = new Set(members(conf));
     this.#changed = true;
   }
 
@@ -61,8 +64,9 @@ export class PeerBook {
     this.#changed = true;
   }
 
+  /** Removed, and needed by nobody: a joint configuration cannot be left without the votes of those who are to go. */
   isRemoved(id: NodeId): boolean {
-    return this.#removed.has(id);
+    return this.#removed.has(id) && !this.#members.has(id);
   }
 
   linkUp(id: NodeId): void {
@@ -105,9 +109,9 @@ export class PeerBook {
     const peers: Peer[] = [];
     for (const id of [...ids].sort((a, b) => a - b)) {
       const address = this.#addressOf(id);
-      if (id !== this.#self && address !== undefined && !this.#removed.has(id)) peers.push({ id, address });
+      if (id !== this.#self && address !== undefined && !this.isRemoved(id)) peers.push({ id, address });
     }
-    const removed = [...this.#removed].sort((a, b) => a - b);
+    const removed = [...this.#removed].filter((id) => this.isRemoved(id)).sort((a, b) => a - b);
     return { type: "set-peers", peers, removed };
   }
 
