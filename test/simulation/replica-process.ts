@@ -234,6 +234,9 @@ export class ReplicaProcess implements Plug {
       case "write":
         this.#write(effect);
         return;
+      case "write-local":
+        this.table.write([effect.op]);
+        return;
       case "flush": {
         const finish = this.table.flush();
         this.later(choices.below(world.swarm.maxFlushMs), () => {

@@ -108,7 +108,10 @@ export class SimulatedWorker {
     const row = process.table.getSync(KEYRING_KEY);
     const keyring = row === undefined ? undefined : decodeRow(row);
     if (keyring !== undefined) node.keys.learn(Number.parseInt(textOf(keyring.value), 10));
-    const request = { type: "authenticator", state: "open", keyringIndex: keyring?.revision.index ?? 0 } as const;
+    // What a sealed node applied is proven by other means than these, and taken for proven here.
+    const provenIndex = Number.MAX_SAFE_INTEGER;
+    const keyringIndex = keyring?.revision.index ?? 0;
+    const request = { type: "authenticator", state: "open", keyringIndex, provenIndex } as const;
     this.#parts.send([{ type: "control", id: this.#nextId++, request }]);
   }
 

@@ -94,6 +94,8 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["unseal_failed", { http: 400, grpc: failedPrecondition }],
   ["ceremony_refused", { http: 400, grpc: failedPrecondition }],
   ["ceremony_unavailable", { http: 503, grpc: unavailable }],
+  ["state_unproven", { http: 503, grpc: unavailable }],
+  ["quarantined", { http: 503, grpc: GRPC_STATUS.dataLoss }],
   ["second_holder", { http: 400, grpc: failedPrecondition }],
   ["keyring_full", { http: 400, grpc: failedPrecondition }],
   // The cluster. A client may repeat what was not committed; of an unknown outcome it must first look.

@@ -50,6 +50,13 @@ export type { ReplicaChannel, WorkerChannel } from "./port/worker-port.ts";
 export { WorkerPort } from "./port/worker-port.ts";
 export type { WorkerStoreParts } from "./port/worker-store.ts";
 export { WorkerStore } from "./port/worker-store.ts";
+export type { CheckpointKeeperOptions, CheckpointKeeperParts } from "./proof/checkpoint-keeper.ts";
+export { CheckpointKeeper, DEFAULT_CHECKPOINTS } from "./proof/checkpoint-keeper.ts";
+export type { ProofAuthenticator } from "./proof/state-proof.ts";
+export type { ProvenState, StateProverParts } from "./proof/state-prover.ts";
+export { StateProver, StateUnprovenError, StateWrongError } from "./proof/state-prover.ts";
+export type { TestimonyParts } from "./proof/state-testimony.ts";
+export { serveTestimonies } from "./proof/state-testimony.ts";
 export { AuthenticatorGate } from "./replica/authenticator-gate.ts";
 export type { Effect } from "./replica/effects.ts";
 export type { IncarnationSource } from "./replica/incarnations.ts";
@@ -67,10 +74,11 @@ export {
   DEFAULT_TIMINGS,
   timingsFor,
 } from "./replica/options.ts";
+export { QuarantineError, quarantine, refuseQuarantined } from "./replica/quarantine.ts";
 export { BOOTSTRAP_INDEX, bootstrapRows, bootstrapTable, logStart, RecoveryError } from "./replica/recovered.ts";
 export { Replica } from "./replica/replica.ts";
 export type { ReplicaShellOptions, ReplicaShellParts } from "./replica/shell.ts";
-export { QuarantineError, ReplicaShell } from "./replica/shell.ts";
+export { ReplicaShell } from "./replica/shell.ts";
 export type { ReceivedGeneration, ReplicaStateMachine } from "./replica/state-machine.ts";
 export { SnapshotDamagedError, SnapshotEmptyError, SnapshotRefusedError } from "./snapshot/errors.ts";
 export { inspectSnapshot } from "./snapshot/inspect.ts";
@@ -131,6 +139,7 @@ export { JOIN_METHOD, PeerCallError } from "./transport/transport.ts";
 export type { WalExecutorEvents, WalHostOptions } from "./wal/hosted-wal.ts";
 export { HostedWal, WalFailedError } from "./wal/hosted-wal.ts";
 export { openInlineWal } from "./wal/inline-wal.ts";
+export type { LogFiles } from "./wal/log-reader.ts";
 export { MemoryWalDisk } from "./wal/memory-wal-disk.ts";
 export { NodeWalDisk } from "./wal/node-wal-disk.ts";
 export { executeOperations } from "./wal/operations.ts";

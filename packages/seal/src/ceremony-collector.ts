@@ -5,7 +5,7 @@
  */
 import { type Cancel, equalBytes, type SecretBytes } from "@strongroom/runtime";
 import { type Ceremony, CeremonyMembers } from "./ceremony-members.ts";
-import type { CeremonyCounts, CeremonyReply, Refusal } from "./ceremony-messages.ts";
+import { type CeremonyCounts, type CeremonyReply, type Refusal, refusalOf } from "./ceremony-messages.ts";
 import type { CeremonyParts } from "./ceremony-parts.ts";
 import { InvalidShareError, SealedMessageError } from "./errors.ts";
 import { type MemberProof, shareContext } from "./member-proof.ts";
@@ -145,9 +145,15 @@ export class CeremonyCollector {
     let rootKey: SecretBytes | undefined;
     try {
       rootKey = await current.ceremony.complete(this.#parts.keyWrap);
-      if (!this.#parts.isOpen()) await this.#parts.onOpened(rootKey.expose());
-      const { given, failed } = await this.#members.distribute(current, rootKey.expose(), "deliver");
-      return { type: "complete", counts, index, opened: [this.#parts.nodeId, ...given], failed };
+      let refusal = await this.#openOwn(rootKey);
+      if (refusal === "unseal-failed") return refused(refusal);
+      const { given: opened, failed } = await this.#members.distribute(current, rootKey.expose(), "deliver");
+      // A member that is open by now may vouch for what this node could not prove by itself.
+      if (refusal === "state-unproven" && opened.length > 0) refusal = await this.#openOwn(rootKey);
+      const { nodeId } = this.#parts;
+      if (refusal === undefined) return { type: "complete", counts, index, opened: [nodeId, ...opened], failed };
+      if (opened.length === 0) return refused(refusal);
+      return { type: "complete", counts, index, opened, failed: [nodeId, ...failed] };
     } catch (error) {
       this.#parts.logger.error("the shares are right, but this node could not be opened with them", {
         cause: String(error),
@@ -156,6 +162,18 @@ export class CeremonyCollector {
     } finally {
       rootKey?.wipe();
       this.#closeIfCurrent(current);
+    }
+  }
+
+  /** Why this node could not be opened; undefined if it is open. */
+  async #openOwn(rootKey: SecretBytes): Promise<Refusal | undefined> {
+    const { isOpen, onOpened, logger } = this.#parts;
+    try {
+      if (!isOpen()) await onOpened(rootKey.expose());
+      return undefined;
+    } catch (error) {
+      logger.error("the shares are right, but this node could not be opened with them", { cause: String(error) });
+      return refusalOf(error);
     }
   }
 

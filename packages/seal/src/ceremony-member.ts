@@ -1,7 +1,7 @@
 /** A member's side of a ceremony: it proves itself to the collector and takes the root key that is sealed to it. */
 import type { Cancel } from "@strongroom/runtime";
 import { equalBytes, toHex } from "@strongroom/runtime";
-import type { CeremonyReply } from "./ceremony-messages.ts";
+import { type CeremonyReply, refusalOf } from "./ceremony-messages.ts";
 import type { CeremonyParts } from "./ceremony-parts.ts";
 import { SealedMessageError } from "./errors.ts";
 import { deliveryContext, type MemberProof, proofMessage } from "./member-proof.ts";
@@ -63,7 +63,7 @@ export class CeremonyAttendant {
       return { type: "done" };
     } catch (cause) {
       logger.warn("the root key that another member gave does not open this node", { cause: String(cause) });
-      return { type: "refused", reason: "unseal-failed" };
+      return { type: "refused", reason: refusalOf(cause) };
     } finally {
       rootKey?.fill(0);
     }

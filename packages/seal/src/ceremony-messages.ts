@@ -2,7 +2,7 @@
  * What members say to each other in a ceremony, and how it is written: version u8, kind u8, fields. Requests and replies
  * are one union each. The bytes are in docs/formats/barrier.md.
  */
-import { ByteReader, ByteWriter, ShortInputError } from "@strongroom/runtime";
+import { ByteReader, ByteWriter, ShortInputError, StrongroomError } from "@strongroom/runtime";
 import { SealedMessageError } from "./errors.ts";
 import { type MemberProof, readProof, writeProof } from "./member-proof.ts";
 
@@ -116,9 +116,17 @@ const REFUSALS = [
   "rekey-under-way",
   "sealed",
   "not-committed",
+  "state-unproven",
+  "state-wrong",
 ] as const;
 
 export type Refusal = (typeof REFUSALS)[number];
+
+/** Why a root key that is right did not open a node, by the error that its opening ended in. */
+export function refusalOf(error: unknown): Refusal {
+  const code = error instanceof StrongroomError ? error.code : undefined;
+  return code === "state_unproven" ? "state-unproven" : code === "quarantined" ? "state-wrong" : "unseal-failed";
+}
 
 const REQUEST_KIND = {
   begin: 1,

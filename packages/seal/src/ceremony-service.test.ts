@@ -8,6 +8,8 @@ import {
   InvalidShareError,
   NotInitializedError,
   SecondHolderError,
+  StateUnprovenError,
+  StateWrongError,
   WrongShareError,
 } from "./errors.ts";
 import { signAction } from "./share-commitment.ts";
@@ -49,6 +51,30 @@ describe("CeremonyService", () => {
     cluster.leader = undefined;
     for (const index of [0, 1, 2]) await submit(cluster, 2, index);
     expect(cluster.open).toEqual([true, true, true]);
+  });
+
+  it("opens a collector that cannot prove its state once another member is open, and says so if none is", async () => {
+    const cluster = await TestCluster.start(3);
+    cluster.refuseToOpen = (nodeId) =>
+      nodeId === 1 && !cluster.open.includes(true) ? new StateUnprovenError() : undefined;
+    for (const index of [0, 1]) await submit(cluster, 1, index);
+    expect(await submit(cluster, 1, 2)).toMatchObject({ sealed: false, complete: { opened: [1, 2, 3], failed: [] } });
+    const alone = await TestCluster.start(1);
+    alone.refuseToOpen = () => new StateUnprovenError();
+    for (const index of [0, 1]) await submit(alone, 1, index);
+    await expect(submit(alone, 1, 2)).rejects.toThrow(StateUnprovenError);
+    expect(alone.open).toEqual([false]);
+  });
+
+  it("opens the others if one holds what no open member made, and says that of the one", async () => {
+    const cluster = await TestCluster.start(3);
+    cluster.refuseToOpen = (nodeId) => (nodeId === 1 ? new StateWrongError() : undefined);
+    for (const index of [0, 1]) await submit(cluster, 1, index);
+    expect(await submit(cluster, 1, 2)).toMatchObject({ sealed: true, complete: { opened: [2, 3], failed: [1] } });
+    const alone = await TestCluster.start(1);
+    alone.refuseToOpen = () => new StateWrongError();
+    for (const index of [0, 1]) await submit(alone, 1, index);
+    await expect(submit(alone, 1, 2)).rejects.toThrow(StateWrongError);
   });
 
   it("names a wrong share at once, wherever it is given, and loses none of those before", async () => {

@@ -27,6 +27,8 @@ import {
   NotInitializedError,
   SealedMessageError,
   SecondHolderError,
+  StateUnprovenError,
+  StateWrongError,
   UnsealFailedError,
   WrongShareError,
 } from "./errors.ts";
@@ -287,6 +289,10 @@ export class CeremonyService {
         );
       case "unseal-failed":
         return new UnsealFailedError();
+      case "state-unproven":
+        return new StateUnprovenError();
+      case "state-wrong":
+        return new StateWrongError();
       case "second-holder":
         return new SecondHolderError(this.#parts.nodeId);
       case "not-collector":

@@ -40,6 +40,28 @@ export class UnsealFailedError extends StrongroomError {
   }
 }
 
+/** The root key is right, and the node does not know that its state is. */
+export class StateUnprovenError extends StrongroomError {
+  readonly code = "state_unproven";
+
+  constructor() {
+    super(
+      "the shares are right, but the node that they open cannot prove its state and no open member could vouch for it: unseal another member first, then give the shares again",
+    );
+  }
+}
+
+/** The root key is right, and the node's state is not. */
+export class StateWrongError extends StrongroomError {
+  readonly code = "quarantined";
+
+  constructor() {
+    super(
+      "the shares are right, but the node that they open holds a state that no open member made; it has ended and its log says why: remove it from the cluster, and let it join again with an empty data directory",
+    );
+  }
+}
+
 /** The seal record in storage does not decode. */
 export class SealRecordError extends StrongroomError {
   readonly code = "seal_record";

@@ -18,10 +18,13 @@ import {
   joinCluster,
   NodeIdentity,
   NodeWalDisk,
+  QuarantineError,
+  quarantine,
   REPLICA_STATE_KEY,
   type ReplicaChannel,
   ReplicaShell,
   recoverWal,
+  refuseQuarantined,
   TlsPeerTransport,
   timingsFor,
   type WalContents,
@@ -56,7 +59,7 @@ export interface ReplicaHostParts {
 }
 
 /** The data directory cannot be used as it is; the message says what to do. */
-class QuarantineError extends StrongroomError {
+class UnusableDirectoryError extends StrongroomError {
   readonly code = "quarantined";
 }
 
@@ -80,6 +83,7 @@ export class ReplicaHost {
   static async open(parts: ReplicaHostParts): Promise<ReplicaHost> {
     const { settings, clock, timers, random, logger, metrics, keys } = parts;
     const directory = settings.dataDirectory;
+    refuseQuarantined(directory);
     const identity = NodeIdentity.open(directory);
     const generations = await Generations.open(directory);
     const transport = new TlsPeerTransport({ listen: settings.clusterListen }, { clock, timers, random, logger });
@@ -116,7 +120,10 @@ export class ReplicaHost {
           sign: (message) => (keys.isOpen() ? authenticator.sign(message, "snapshot") : undefined),
         },
         incarnations: FileIncarnations.open(directory),
-        onFatal: parts.onFatal,
+        onFatal: (error) => {
+          if (error instanceof QuarantineError) quarantine(directory, error.message);
+          parts.onFatal(error);
+        },
       },
     );
     const host = new ReplicaHost(shell, transport, parts);
@@ -161,7 +168,7 @@ async function recoverOrBegin(
         });
       return { wal: recovered, members: [] };
     case "damaged":
-      throw new QuarantineError(
+      throw new UnusableDirectoryError(
         `The log in ${walDirectory} is damaged: ${recovered.reason}. This node must not vote with it. Remove it from the cluster on another node (strongroom operator raft remove-peer), move the data directory away, and let the node join again with a new token.`,
       );
     case "empty":
@@ -205,7 +212,7 @@ async function joinByToken({
   logger,
 }: BeginParts): ReturnType<typeof joinCluster> {
   if (settings.joinToken === undefined) {
-    throw new QuarantineError(
+    throw new UnusableDirectoryError(
       `${settings.dataDirectory} has the identity of a member but no log. Remove that member from the cluster, empty the directory, and start with a new join token.`,
     );
   }

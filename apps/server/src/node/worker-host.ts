@@ -4,16 +4,21 @@
  */
 import { join } from "node:path";
 import { startGrpcServer, startHttpServer } from "@strongroom/api";
-import { Barrier, type SharedKeys } from "@strongroom/barrier";
+import { Barrier, SharedCommandAuthenticator, type SharedKeys } from "@strongroom/barrier";
 import {
   Autopilot,
+  CheckpointKeeper,
   ClusterClient,
   DEFAULT_AUTOPILOT,
+  DEFAULT_CHECKPOINTS,
   JOIN_METHOD,
   JoinService,
   MembershipManager,
   NodeIdentity,
   type NodeRecord,
+  NodeWalDisk,
+  StateProver,
+  serveTestimonies,
   type WorkerChannel,
   WorkerPort,
   WorkerStore,
@@ -173,6 +178,12 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     barrier,
     identity,
     nodes,
+    prover: new StateProver({
+      store,
+      client: cluster,
+      openLog: () => new NodeWalDisk(join(parts.settings.dataDirectory, "wal")),
+      logger,
+    }),
     self,
     onCertified: parts.onCertified,
     sealNode: () => parts.seal.seal(),
@@ -182,6 +193,21 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     logger,
   });
   await host.announceIfOpen();
+  const authenticator = new SharedCommandAuthenticator(parts.keys);
+  serveTestimonies({
+    store,
+    client: cluster,
+    signer: { sign: (message) => (barrier.sealed ? undefined : authenticator.sign(message, "snapshot")) },
+  });
+  const checkpoints = new CheckpointKeeper(DEFAULT_CHECKPOINTS, {
+    store,
+    client: cluster,
+    signer: { sign: (message) => authenticator.sign(message, "checkpoint") },
+    isOpen: () => !barrier.sealed,
+    timers,
+    logger,
+  });
+  checkpoints.start();
   const admission = new JoinService(joinAuthority({ store, barrier, manager, nodes, clock, entropy }), {
     entropy,
     logger,
@@ -217,6 +243,7 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
   return async () => {
     opening.stop();
     autopilot.stop();
+    await checkpoints.close();
     host.close();
     await parts.core.background.close();
   };

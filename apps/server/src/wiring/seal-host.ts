@@ -3,9 +3,22 @@
  * barrier for all its threads, and keeps the published keys up with the keyring. The node's other workers hand it their
  * shares, sealed to a key of its own, so that no share lies in a message between threads.
  */
-import type { Barrier } from "@strongroom/barrier";
-import { createKeyWrap, decodeClusterRecord, IntegrityError } from "@strongroom/barrier";
-import type { ClusterClient, NodeIdentity, ServedCaller, WorkerStore } from "@strongroom/cluster";
+import {
+  Barrier,
+  createKeyWrap,
+  decodeClusterRecord,
+  IntegrityError,
+  SharedCommandAuthenticator,
+  SharedKeys,
+} from "@strongroom/barrier";
+import type {
+  ClusterClient,
+  NodeIdentity,
+  ProvenState,
+  ServedCaller,
+  StateProver,
+  WorkerStore,
+} from "@strongroom/cluster";
 import { caFingerprint, signNodeCertificate } from "@strongroom/cluster";
 import {
   asError,
@@ -14,6 +27,7 @@ import {
   fromUtf8,
   type Logger,
   StrongroomError,
+  silentLogger,
   type Timers,
   utf8,
 } from "@strongroom/runtime";
@@ -44,6 +58,7 @@ export interface SealHostParts {
   readonly barrier: Barrier;
   readonly identity: NodeIdentity;
   readonly nodes: NodeDirectory;
+  readonly prover: StateProver;
   readonly self: {
     readonly name: string;
     readonly clusterAddress: string;
@@ -201,15 +216,44 @@ export class SealHost {
     };
   }
 
-  /** Opens this node's barrier for all its threads. `rootKey` stays the caller's to wipe. */
+  /**
+   * Opens this node's barrier for all its threads, once its state is proven. `rootKey` stays the caller's to wipe. Throws
+   * `StateUnprovenError`, and `StateWrongError` on a node that ends for it.
+   */
   async open(rootKey: Uint8Array): Promise<void> {
-    const { barrier } = this.#parts;
-    const { sealRecord, keyringRecord, clusterRecord } = await this.#records();
-    const { barrierId } = decodeSealRecord(sealRecord);
-    const { clusterId } = decodeClusterRecord(clusterRecord);
-    barrier.open({ rootKey, barrierId, clusterId, keyringRecord });
-    this.#certify(clusterId);
-    await this.#publishKeys();
+    const { cluster, barrier, prover } = this.#parts;
+    if (!barrier.sealed) return this.#publishKeys();
+    // To a node that has just joined they are still on their way.
+    await this.#records();
+    const held = await prover.hold();
+    try {
+      const { sealRecord, keyringRecord, clusterRecord } = await this.#records();
+      const { barrierId } = decodeSealRecord(sealRecord);
+      const { clusterId } = decodeClusterRecord(clusterRecord);
+      const keys = { rootKey, barrierId, clusterId, keyringRecord };
+      const proven = await this.#withKeys(keys, (authenticator) => prover.prove(held, authenticator));
+      barrier.open({ ...keys, keyringRecord: (await this.#records()).keyringRecord });
+      this.#certify(clusterId);
+      await this.#publishKeys(proven);
+    } finally {
+      held.close();
+      await cluster.endProof();
+    }
+  }
+
+  /** Keys of this thread alone, for as long as `use` takes: the node is as sealed as before. */
+  async #withKeys<T>(
+    keys: Parameters<Barrier["open"]>[0],
+    use: (authenticator: SharedCommandAuthenticator) => Promise<T>,
+  ): Promise<T> {
+    const shared = SharedKeys.create();
+    const barrier = new Barrier({}, { keys: shared, entropy: this.#parts.entropy, logger: silentLogger });
+    try {
+      barrier.open(keys);
+      return await use(new SharedCommandAuthenticator(shared));
+    } finally {
+      barrier.seal();
+    }
   }
 
   /** The rows that opening takes; to a node that has just joined they are still on their way. */
@@ -254,8 +298,11 @@ export class SealHost {
     this.#parts.onCertified();
   }
 
-  /** Tells the replica that it can check MACs; if the keyring has changed meanwhile, with the newer keys. */
-  async #publishKeys(): Promise<void> {
+  /**
+   * Tells the replica that it can check MACs; if the keyring has changed meanwhile, with the newer keys. A replica that does
+   * not believe its state to be proven leaves the node sealed.
+   */
+  async #publishKeys(proven?: ProvenState): Promise<void> {
     const { store, cluster, barrier, timers } = this.#parts;
     for (let attempt = 1; !barrier.sealed; attempt++) {
       const snapshot = store.localSnapshot();
@@ -264,9 +311,10 @@ export class SealHost {
       if (row === undefined) return;
       this.#rekey.refresh(row.value);
       try {
-        await cluster.keysPublished(row.revision.index);
+        await cluster.keysPublished(row.revision.index, proven);
         return;
       } catch (error) {
+        if (error instanceof StrongroomError && error.code === "unproven") barrier.seal();
         const stale = error instanceof StrongroomError && error.code === "stale_keyring";
         if (!stale || attempt === PUBLISH_ATTEMPTS) throw error;
         await new Promise<void>((resolve) => timers.after(PAUSE_MS, resolve));

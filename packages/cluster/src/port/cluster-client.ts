@@ -2,7 +2,8 @@
  * What a worker may ask of its node's replica beside storage: the cluster's status, a transfer of leadership, the keys'
  * state, and calls between nodes over the control plane.
  */
-import { asError, type Clock, fromUtf8, StrongroomError, type Timers, utf8 } from "@strongroom/runtime";
+import { asError, type Clock, fromUtf8, present, StrongroomError, type Timers, utf8 } from "@strongroom/runtime";
+import type { Milestone } from "../state/types.ts";
 import type { ClusterStatus, StateDigest } from "./cluster-status.ts";
 import type { CallOutcome, CallTarget, ControlReply, ControlRequest, ReplicaToWorker } from "./messages.ts";
 import type { WorkerPort } from "./worker-port.ts";
@@ -106,11 +107,40 @@ export class ClusterClient {
   }
 
   /**
-   * The MAC keys of the keyring whose row has revision index `keyringIndex` are published: from now on this node checks what
-   * it stores. Throws with code `stale_keyring` if the state holds a newer one, which is to be opened instead.
+   * A sealed node applies up to `upTo`, or no further than it has, and then stands still, until its keys are published or
+   * `endProof`. Returns the index, which the table may reach a moment later.
    */
-  async keysPublished(keyringIndex: number): Promise<void> {
-    await this.#control({ type: "authenticator", state: "open", keyringIndex });
+  async holdForProof(upTo: number): Promise<number> {
+    const { index } = await this.#control({ type: "authenticator", state: "proving", upTo });
+    return present(index, "the replica says where it stands still");
+  }
+
+  async endProof(): Promise<void> {
+    await this.#control({ type: "authenticator", state: "unproven" });
+  }
+
+  /**
+   * The MAC keys of the keyring whose row has revision index `keyringIndex` are published, and the state at `provenIndex` is
+   * proven: from now on this node checks what it stores. Throws with code `stale_keyring` if the state holds a newer one, which
+   * is to be opened instead, and with `unproven` if a sealed node's state is beyond `provenIndex`.
+   */
+  async keysPublished(
+    keyringIndex: number,
+    proof: { readonly provenIndex: number; readonly origin?: Uint8Array | undefined } = { provenIndex: 0 },
+  ): Promise<void> {
+    const { provenIndex, origin } = proof;
+    const proven = { provenIndex, ...(origin === undefined ? {} : { origin }) };
+    await this.#control({ type: "authenticator", state: "open", keyringIndex, ...proven });
+  }
+
+  /** The newest milestone of this node that most voters have come to alike. */
+  async agreedMilestone(): Promise<Milestone | undefined> {
+    return (await this.#control({ type: "milestone" })).milestone;
+  }
+
+  /** Ends this node, for good: its state is not what it should be. */
+  async quarantine(reason: string): Promise<void> {
+    await this.#control({ type: "quarantine", reason });
   }
 
   /** Ends verification. When this resolves, the replica reads no key any more and they may be wiped. */

@@ -5,6 +5,7 @@
  */
 import type { ConfChangeV2 } from "@strongroom/raft";
 import type { Verdict } from "@strongroom/storage";
+import type { Milestone } from "../state/types.ts";
 import type { DropReason } from "../transport/message.ts";
 import type { ClusterStatus, StateDigest } from "./cluster-status.ts";
 
@@ -95,10 +96,34 @@ export type ControlRequest =
   | { readonly type: "status" }
   | { readonly type: "transfer-leadership"; readonly to: number }
   | { readonly type: "digest" }
-  /** `open`: MAC keys of the keyring applied at `keyringIndex` are published. `sealed`: ends verification; the answer means it has ended. */
-  | { readonly type: "authenticator"; readonly state: "open"; readonly keyringIndex: number }
-  | { readonly type: "authenticator"; readonly state: "sealed" };
+  /**
+   * `proving`: a sealed node applies up to the index `upTo`, or no further than it has, and then nothing more, so that what it
+   * holds can be looked into; the answer names the index. `unproven` ends that. `open`: the state at `provenIndex` is proven
+   * (`origin`: by another member, as the row that says so), and MAC keys of the keyring applied at `keyringIndex` are
+   * published. `sealed`: ends verification; the answer means it has ended.
+   */
+  | { readonly type: "authenticator"; readonly state: "proving"; readonly upTo: number }
+  | { readonly type: "authenticator"; readonly state: "unproven" }
+  | {
+      readonly type: "authenticator";
+      readonly state: "open";
+      readonly keyringIndex: number;
+      readonly provenIndex: number;
+      readonly origin?: Uint8Array;
+    }
+  | { readonly type: "authenticator"; readonly state: "sealed" }
+  /** The newest milestone that most voters have come to alike. */
+  | { readonly type: "milestone" }
+  /** The state is not what it should be: the node ends and does not come back by itself. */
+  | { readonly type: "quarantine"; readonly reason: string };
 
 export type ControlReply =
-  | { readonly ok: true; readonly status?: ClusterStatus; readonly digest?: StateDigest }
+  | {
+      readonly ok: true;
+      readonly status?: ClusterStatus;
+      /** Where applying stands still. */
+      readonly index?: number;
+      readonly milestone?: Milestone;
+      readonly digest?: StateDigest;
+    }
   | { readonly ok: false; readonly code: string; readonly message: string };

@@ -6,7 +6,13 @@
  * At most two snapshots are held: the newest usable one, and one that waits for its invalidations.
  */
 import { assert } from "@strongroom/runtime";
-import { type KeyRange, openSnapshotReader, type SnapshotReader, type Table } from "@strongroom/storage";
+import {
+  type KeyRange,
+  openSnapshotReader,
+  type SnapshotReader,
+  type Table,
+  type TableSnapshot,
+} from "@strongroom/storage";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
 import { decodeAppliedIndex } from "../state/replica-state.ts";
 
@@ -35,19 +41,28 @@ class OpenTable {
   }
 
   snapshot(readAppliedIndex: ReadAppliedIndex): SnapshotReader {
+    const snapshot = this.whole();
+    return openSnapshotReader(
+      snapshot,
+      readAppliedIndex((key) => snapshot.getSync(key)),
+    );
+  }
+
+  whole(): TableSnapshot {
     const snapshot = this.table.snapshot();
-    const appliedIndex = readAppliedIndex((key) => snapshot.getSync(key));
+    let closed = false;
     this.#open++;
-    const counted = {
+    return {
       getSync: (key: Uint8Array) => snapshot.getSync(key),
       iterator: (range: KeyRange) => snapshot.iterator(range),
       close: () => {
         snapshot.close();
+        if (closed) return;
+        closed = true;
         this.#open--;
         if (this.#open === 0) this.#onDrained?.();
       },
     };
-    return openSnapshotReader(counted, appliedIndex);
   }
 
   /** Resolves when nobody reads it any more and it is closed. */
@@ -74,6 +89,11 @@ export class SnapshotShelf {
 
   get delivered(): number {
     return this.#delivered;
+  }
+
+  /** The table as it is now, its private rows included, whatever was delivered. The caller closes it. */
+  whole(): TableSnapshot {
+    return this.#open.whole();
   }
 
   /** The newest usable snapshot, with a reference for the caller. */

@@ -16,6 +16,7 @@ import {
   type ReplicatedStore,
   type SnapshotReader,
   type Table,
+  type TableSnapshot,
   UnavailableError,
   type Verdict,
   type WaitOptions,
@@ -148,6 +149,25 @@ export class WorkerStore implements ReplicatedStore {
       };
       this.#newReaders.push({ settle });
       this.#parts.port.schedule();
+    });
+  }
+
+  /**
+   * The whole table at or above `index`, the replica's own rows included, for whoever examines or copies it. The caller closes
+   * it. Throws `UnavailableError` at the deadline.
+   */
+  stateAt(index: number, options: WaitOptions): Promise<TableSnapshot> {
+    return new Promise((resolve, reject) => {
+      let cancelShelf: (() => void) | undefined;
+      const end = this.#limit(options, reject, () => {
+        cancelShelf?.();
+        return new UnavailableError(`this node did not come to index ${index} within the deadline; try again`);
+      });
+      if (end === undefined) return;
+      cancelShelf = this.#shelf.whenAt(index, (snapshot) => {
+        snapshot.release();
+        if (end.close()) resolve(this.#shelf.whole());
+      });
     });
   }
 

@@ -34,6 +34,7 @@ export class ApplyPipeline {
   readonly #batches: { readonly token: number; readonly finished: FinishedBatch }[] = [];
   #nextToken = 1;
   #pausedAt: number | undefined;
+  #heldAt: number | undefined;
 
   constructor(state: ReplicaStateMachine, context: ApplyContext) {
     this.#state = state;
@@ -58,11 +59,24 @@ export class ApplyPipeline {
     if (this.#pausedAt !== undefined && keyringIndex >= this.#pausedAt) this.#pausedAt = undefined;
   }
 
+  /** Applies up to `index`, or no further than it has, and then nothing until `release`. Where that is. */
+  hold(index: number): number {
+    this.#heldAt = Math.max(index, this.#state.appliedIndex);
+    return this.#heldAt;
+  }
+
+  release(): void {
+    this.#heldAt = undefined;
+  }
+
   /** Applies the next hand-out as far as it goes. `isOpen`: this node checks MACs. */
   start(isOpen: boolean): StartedBatch | undefined {
     const handOut = this.#waiting[0];
     if (handOut === undefined || this.#batches.length >= MAX_BATCHES || this.#pausedAt !== undefined) return undefined;
-    const result = this.#state.apply(handOut.entries, this.#context);
+    const heldAt = this.#heldAt;
+    const entries = heldAt === undefined ? handOut.entries : handOut.entries.filter((entry) => entry.index <= heldAt);
+    if (entries.length === 0 && handOut.entries.length > 0) return undefined;
+    const result = this.#state.apply(entries, this.#context);
     assert(result.consumed > 0 || handOut.entries.length === 0, "applying makes progress");
     const whole = result.consumed === handOut.entries.length;
     if (whole) this.#waiting.shift();

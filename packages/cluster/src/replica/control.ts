@@ -3,10 +3,14 @@ import type { NodeId, RawNode } from "@strongroom/raft";
 import { decodeRow, KEYRING_KEY } from "@strongroom/storage";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import type { ControlReply, ControlRequest } from "../port/messages.ts";
+import { ORIGIN_KEY } from "../state/origin.ts";
+import type { Milestone } from "../state/types.ts";
 import type { AuthenticatorGate } from "./authenticator-gate.ts";
 import { milestoneDigest } from "./digest-watch.ts";
+import type { Effect } from "./effects.ts";
 import type { PeerBook } from "./peer-book.ts";
 import type { ReplicaStateMachine } from "./state-machine.ts";
+import type { StorageDriver } from "./storage-driver.ts";
 import { successor } from "./succession.ts";
 
 export interface ControlParts {
@@ -15,9 +19,12 @@ export interface ControlParts {
   readonly raft: RawNode;
   readonly peers: PeerBook;
   readonly gate: AuthenticatorGate;
-  /** Checking of applied entries may go on: the keyring of this index is known, or nothing is checked any more. */
-  readonly resumeApplying: (keyringIndex: number) => void;
+  readonly storage: StorageDriver;
+  readonly agreed: () => Milestone | undefined;
+  readonly emit: (effect: Effect) => void;
 }
+
+type AuthenticatorRequest = Extract<ControlRequest, { type: "authenticator" }>;
 
 /** What changes from turn to turn. */
 export interface ControlView {
@@ -36,12 +43,14 @@ const STATE_NAMES = {
 
 export class Control {
   readonly #parts: ControlParts;
+  /** The worker that has applying stand still while it proves the state. */
+  #prover: number | undefined;
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
   }
 
-  answer(request: ControlRequest, view: ControlView): ControlReply {
+  answer(worker: number, request: ControlRequest, view: ControlView): ControlReply {
     switch (request.type) {
       case "status":
         return { ok: true, status: this.status(view) };
@@ -51,9 +60,21 @@ export class Control {
         const milestone = view.state.milestone();
         return { ok: true, digest: { index: milestone.index, sha256: milestoneDigest(milestone) } };
       }
+      case "milestone": {
+        const milestone = this.#parts.agreed();
+        return { ok: true, ...(milestone === undefined ? {} : { milestone }) };
+      }
+      case "quarantine":
+        this.#parts.emit({ type: "quarantine", index: view.state.appliedIndex, reason: request.reason });
+        return { ok: true };
       case "authenticator":
-        return request.state === "open" ? this.#open(request.keyringIndex, view.state) : this.#seal();
+        return this.#authenticator(worker, request, view.state);
     }
+  }
+
+  /** What it had asked for is over. */
+  workerGone(worker: number): void {
+    if (this.#prover === worker) this.#endProof();
   }
 
   status(view: ControlView): ClusterStatus {
@@ -109,7 +130,27 @@ export class Control {
     return { ok: true };
   }
 
-  #open(keyringIndex: number, state: ReplicaStateMachine): ControlReply {
+  #authenticator(worker: number, request: AuthenticatorRequest, state: ReplicaStateMachine): ControlReply {
+    switch (request.state) {
+      case "proving":
+        this.#prover = worker;
+        return { ok: true, index: this.#parts.storage.hold(request.upTo) };
+      case "unproven":
+        this.#endProof();
+        return { ok: true };
+      case "open":
+        return this.#open(request, state);
+      case "sealed":
+        this.#parts.gate.close();
+        this.#endProof();
+        this.#parts.storage.resume(Number.POSITIVE_INFINITY);
+        return { ok: true };
+    }
+  }
+
+  #open(request: Extract<AuthenticatorRequest, { state: "open" }>, state: ReplicaStateMachine): ControlReply {
+    const { keyringIndex, provenIndex, origin } = request;
+    const { gate, storage, emit } = this.#parts;
     const bytes = state.get(KEYRING_KEY);
     const newest = bytes === undefined ? 0 : decodeRow(bytes).revision.index;
     if (keyringIndex < newest) {
@@ -119,14 +160,19 @@ export class Control {
         message: "the keyring changed meanwhile; the newer one is to be opened",
       };
     }
-    this.#parts.gate.open();
-    this.#parts.resumeApplying(keyringIndex);
+    // An open node has checked all that it applied since; a sealed one, what was proven and nothing more.
+    if (!gate.isOpen && (state.appliedIndex > provenIndex || storage.isInstalling)) {
+      return { ok: false, code: "unproven", message: "the state went on while it was being proven; try again" };
+    }
+    gate.open();
+    if (origin !== undefined) emit({ type: "write-local", op: { type: "put", key: ORIGIN_KEY, value: origin } });
+    this.#endProof();
+    storage.resume(keyringIndex);
     return { ok: true };
   }
 
-  #seal(): ControlReply {
-    this.#parts.gate.close();
-    this.#parts.resumeApplying(Number.POSITIVE_INFINITY);
-    return { ok: true };
+  #endProof(): void {
+    this.#prover = undefined;
+    this.#parts.storage.release();
   }
 }

@@ -57,6 +57,13 @@ export class DigestWatch {
     return heard === voters.length ? { type: "split", index } : undefined;
   }
 
+  /** Whether a strict majority of the voters reported `digest` at `index`. */
+  isAgreed(index: number, digest: Uint8Array, voters: readonly number[]): boolean {
+    const reports = this.#reports.get(index);
+    const text = toHex(digest);
+    return voters.filter((voter) => reports?.get(voter) === text).length > voters.length / 2;
+  }
+
   #isTooOld(index: number): boolean {
     const [oldest] = this.#sorted();
     return this.#reports.size >= KEPT_INDICES && oldest !== undefined && index < oldest;

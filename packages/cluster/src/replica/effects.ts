@@ -29,8 +29,10 @@ export type Effect =
   | { readonly type: "discard-generation"; readonly generation: string }
   | { readonly type: "set-peers"; readonly peers: readonly Peer[]; readonly removed: readonly NodeId[] }
   | { readonly type: "disconnect"; readonly peer: NodeId }
-  /** A majority of the voters says that this node's state is wrong: it ends, and does not come back by itself. */
-  | { readonly type: "quarantine"; readonly index: number }
+  /** A row of this node alone. */
+  | { readonly type: "write-local"; readonly op: TableOp }
+  /** This node's state is wrong, or its voters say so: it ends, and does not come back by itself. */
+  | { readonly type: "quarantine"; readonly index: number; readonly reason: string }
   | {
       readonly type: "log";
       readonly level: "info" | "warn" | "error";

@@ -3,10 +3,12 @@ import { type ConfChangeV2, encodeConfChangeV2, toIndex, toNodeId, toTerm } from
 import { utf8 } from "@strongroom/runtime";
 import { decodeEntryBody, KEYRING_KEY, MemoryTable, SEAL_RECORD_KEY } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
+import { CHECKPOINT_KEY, encodeCheckpoint } from "../state/checkpoint.ts";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
 import { registrationMutation } from "../state/registration.ts";
 import { decodeAppliedIndex, encodeReplicaState, initialReplicaState } from "../state/replica-state.ts";
 import { StateMachine } from "../state/state-machine.ts";
+import type { Milestone } from "../state/types.ts";
 import { entryOf, KEYS, ManualReplica, PEER, peerCommand, SELF } from "../testing/manual-replica.ts";
 import { AuthenticatorGate } from "./authenticator-gate.ts";
 import { DEFAULT_TAIL_LIMITS, DEFAULT_TIMINGS, raftConfig } from "./options.ts";
@@ -275,7 +277,7 @@ describe("applying", () => {
     expect(one.state.appliedIndex).toBe(3);
     const publish = (keyringIndex: number) => {
       one.replica.fromWorker(7, [
-        { type: "control", id: 1, request: { type: "authenticator", state: "open", keyringIndex } },
+        { type: "control", id: 1, request: { type: "authenticator", state: "open", keyringIndex, provenIndex: 0 } },
       ]);
       one.settle();
     };
@@ -311,6 +313,28 @@ describe("applying", () => {
     expect(one.state.appliedIndex).toBe(39);
     expect(one.of("cut")).toHaveLength(1);
     expect(one.of("cut")[0]?.below).toBeLessThanOrEqual(Math.max(1, ...covered) + 1);
+  });
+
+  it("keeps the log above the newest checkpoint that a finished flush covers", () => {
+    const tailLimits = { maxBytes: 0, maxEntries: 0 };
+    const one = new ManualReplica({ voters: [SELF, PEER], flushEveryBytes: 1, tailLimits });
+    const cuts = () => one.of("cut").map(({ below }) => below);
+    one.hearAppend([entryOf(2, peerCommand(0, { floor: 0, mutations: [registrationMutation(PEER, [])] }))], 2);
+    for (let from = 3; from <= 1_100; from += 50)
+      one.hearAppend(
+        Array.from({ length: 50 }, (_, i) => entryOf(from + i)),
+        from + 49,
+      );
+    // Nothing is signed yet: all is kept from the beginning on.
+    expect(new Set(cuts())).toEqual(new Set([1]));
+    const [milestone] = one.state.milestones;
+    const value = encodeCheckpoint({ ...(milestone as Milestone), keyId: 1, mac: new Uint8Array(32).fill(9) });
+    const checkpoint = { kind: "put", key: CHECKPOINT_KEY, term: 0, value } as const;
+    one.hearAppend([entryOf(1_103, peerCommand(1, { mutations: [checkpoint] }))], 1_103);
+    one.hearAppend([entryOf(1_104, peerCommand(2, { mutations: [put("a", "1")] }))], 1_104);
+    one.hearAppend([entryOf(1_105)], 1_105);
+    expect(cuts().at(-1)).toBe(1_025);
+    expect(Math.max(...cuts())).toBe(1_025);
   });
 });
 

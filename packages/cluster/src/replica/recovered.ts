@@ -4,6 +4,7 @@ import { StrongroomError } from "@strongroom/runtime";
 import { KEY_KIND, prefixRange, type Table } from "@strongroom/storage";
 import { INITIAL_GENERATION } from "../state/generation-store.ts";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
+import { encodeOrigin, ORIGIN_KEY } from "../state/origin.ts";
 import { encodeReplicaState, initialReplicaState } from "../state/replica-state.ts";
 import type { InstalledSnapshot, WalContents } from "../wal/types.ts";
 import type { LogTailStart } from "./log-tail.ts";
@@ -21,12 +22,17 @@ export class RecoveryError extends StrongroomError {
  */
 export const BOOTSTRAP_INDEX = 1;
 
-/** The rows of a state that holds nothing but its configuration. */
+/** The rows of a state that holds nothing but its configuration, and that it began like this. */
 export function bootstrapRows(
   confState: ConfState,
 ): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
   const start = { appliedIndex: toIndex(BOOTSTRAP_INDEX), appliedTerm: toTerm(1) };
-  return [{ key: REPLICA_STATE_KEY, value: encodeReplicaState({ ...initialReplicaState(confState), ...start }) }];
+  const state = { ...initialReplicaState(confState), ...start };
+  const origin = { index: start.appliedIndex, chain: state.chain, trailer: undefined };
+  return [
+    { key: REPLICA_STATE_KEY, value: encodeReplicaState(state) },
+    { key: ORIGIN_KEY, value: encodeOrigin(origin) },
+  ];
 }
 
 /** Makes the empty initial table the first state of a cluster of one voter. What it returns goes into the new WAL. */

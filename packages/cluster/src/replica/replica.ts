@@ -37,7 +37,7 @@ import { ReadService } from "./read-service.ts";
 import { StateAgreement } from "./state-agreement.ts";
 import type { ReceivedGeneration } from "./state-machine.ts";
 import { StorageDriver } from "./storage-driver.ts";
-import { isFromPeer, judgeAppend, type VerificationRules } from "./verification.ts";
+import { believedAppend, isFromPeer, type VerificationRules } from "./verification.ts";
 import { VerifiedEntries } from "./verified-entries.ts";
 import { WorkerBook } from "./worker-book.ts";
 
@@ -116,7 +116,9 @@ export class Replica {
       raft: this.#raft,
       peers: this.#peers,
       gate: parts.gate,
-      resumeApplying: (keyringIndex) => this.#storage.resume(keyringIndex),
+      storage: this.#storage,
+      agreed: () => this.#agreement.agreed,
+      emit: (effect) => this.#effects.push(effect),
     });
     this.#agreement = new StateAgreement(
       { patienceTicks: timings.electionTicks },
@@ -143,6 +145,7 @@ export class Replica {
       this.#workers.remove(worker);
       this.#proposals.tracker.removeWorker(worker);
       this.#reads.removeWorker(worker);
+      this.#control.workerGone(worker);
     });
   }
 
@@ -252,22 +255,16 @@ export class Replica {
 
   #receiveAppend(from: NodeId, message: MsgApp): void {
     if (message.from !== from) return;
-    if (!this.#parts.gate.isOpen || message.entries.length === 0) {
-      this.#raft.step(message);
+    const open = this.#parts.gate.isOpen;
+    const believed = open ? believedAppend(message, this.#rules, this.#verified) : message;
+    if (believed.type === "MsgApp") {
+      this.#raft.step(believed);
       return;
     }
-    const judgement = judgeAppend(message.entries, this.#rules, this.#verified);
-    if (judgement.verdict === "bad") {
-      this.#log("error", "an append holds a command that no node of this cluster signed; its sender was disconnected", {
-        from,
-        index: judgement.index,
-      });
-      this.#effects.push({ type: "disconnect", peer: from });
-      return;
-    }
-    const entries =
-      judgement.accepted === message.entries.length ? message.entries : message.entries.slice(0, judgement.accepted);
-    this.#raft.step({ ...message, entries });
+    const { index } = believed;
+    const text = "an append holds a command that no node of this cluster signed; its sender was disconnected";
+    this.#log("error", text, { from, index });
+    this.#effects.push({ type: "disconnect", peer: from });
   }
 
   #tick(): void {
@@ -319,7 +316,7 @@ export class Replica {
         this.#reads.request({ worker, id: message.id });
         return;
       case "control": {
-        const reply = this.#control.answer(message.request, this.#view());
+        const reply = this.#control.answer(worker, message.request, this.#view());
         this.#workers.post(worker, { type: "control-reply", id: message.id, reply });
         this.#statusDue ||= message.request.type === "authenticator";
         return;

@@ -14,7 +14,6 @@ import {
   type Logger,
   type Metrics,
   type Random,
-  StrongroomError,
   type Timers,
   utf8,
 } from "@strongroom/runtime";
@@ -37,25 +36,11 @@ import type { Effect } from "./effects.ts";
 import type { IncarnationSource } from "./incarnations.ts";
 import type { Instant } from "./log-clock.ts";
 import type { ReplicaOptions } from "./options.ts";
+import { QuarantineError } from "./quarantine.ts";
 import { logStart, readRemoved } from "./recovered.ts";
 import { Replica } from "./replica.ts";
 import { ReplicaMetrics } from "./replica-metrics.ts";
 import { receiveSnapshot, sendSnapshot } from "./snapshot-transfer.ts";
-
-/** Handed to `onFatal` when a majority of the voters says that this node's state is wrong. */
-export class QuarantineError extends StrongroomError {
-  readonly code = "quarantined";
-  /** Where the states differed. */
-  readonly index: number;
-
-  constructor(index: number) {
-    super(
-      `this node's state at index ${index} differs from that of a majority of the voters. It serves no more: remove it from the ` +
-        "cluster and join it again with an empty data directory.",
-    );
-    this.index = index;
-  }
-}
 
 export interface ReplicaShellOptions extends ReplicaOptions {
   readonly tickMs: number;
@@ -269,6 +254,9 @@ export class ReplicaShell {
       case "write":
         this.#work(this.#table.write(effect.ops), () => this.#replica.written(effect.token));
         return;
+      case "write-local":
+        this.#work(this.#table.write([effect.op]), () => {});
+        return;
       case "flush":
         this.#work(this.#table.flush(), () => this.#replica.flushed(effect.token));
         return;
@@ -292,7 +280,7 @@ export class ReplicaShell {
         transport.disconnect(effect.peer);
         return;
       case "quarantine":
-        this.#fatal(new QuarantineError(effect.index));
+        this.#fatal(new QuarantineError(effect.index, effect.reason));
         return;
       case "log":
         logger[effect.level](effect.text, effect.fields);
@@ -419,9 +407,9 @@ export class ReplicaShell {
     assert(state.appliedIndex === header.metadata.index, "a snapshot's header tells its index");
     if (this.#ended) return table.close();
     this.#standby = { generation, table };
-    this.#event(() =>
-      this.#replica.snapshotReceived({ from, term, metadata: header.metadata, generation, state, removed }),
-    );
+    const { metadata } = header;
+    const unverified = received.authenticity !== "ok";
+    this.#event(() => this.#replica.snapshotReceived({ from, term, metadata, generation, state, removed, unverified }));
   }
 
   #switchGeneration(generation: string): void {

@@ -20,11 +20,15 @@ export interface StateReport {
   readonly digest: Uint8Array;
 }
 
+const MILESTONES_WATCHED = 8;
+
 export class StateAgreement {
   readonly #parts: StateAgreementParts;
   readonly #patienceTicks: number;
   readonly #watch = new DigestWatch();
   #newest: StateReport = { index: 0, digest: new Uint8Array(0) };
+  /** Of this node, oldest first. */
+  #milestones: readonly Milestone[] = [];
   #convictedAt: number | undefined;
   #convictedTicks = 0;
 
@@ -39,8 +43,15 @@ export class StateAgreement {
     return this.#newest;
   }
 
+  /** This node's newest milestone that most voters have come to alike. Only such a one is worth a signature. */
+  get agreed(): Milestone | undefined {
+    const voters = this.#parts.voters();
+    return this.#milestones.findLast((own) => this.#watch.isAgreed(own.index, milestoneDigest(own), voters));
+  }
+
   /** This node's own state has come past milestones. */
   passed(milestones: readonly Milestone[]): void {
+    this.#milestones = [...this.#milestones, ...milestones].slice(-MILESTONES_WATCHED);
     for (const milestone of milestones) {
       this.#newest = { index: milestone.index, digest: milestoneDigest(milestone) };
       this.heard(this.#parts.id, this.#newest);
@@ -70,6 +81,11 @@ export class StateAgreement {
     this.#convictedTicks++;
     if (leads && this.#convictedTicks === 1) this.#parts.handOver();
     if (leads && this.#convictedTicks <= this.#patienceTicks) return;
-    this.#parts.emit({ type: "quarantine", index: this.#convictedAt });
+    const index = this.#convictedAt;
+    this.#parts.emit({
+      type: "quarantine",
+      index,
+      reason: `its state at index ${index} differs from that of a majority of the voters`,
+    });
   }
 }

@@ -11,6 +11,8 @@ export interface ReplicaStateMachine {
   readonly logTimeMs: number;
   /** What the state is after the entry at `appliedIndex`. */
   milestone(): Milestone;
+  /** Of the newest signed checkpoint; 0 without one. */
+  readonly checkpointIndex: Index;
   apply(entries: readonly Entry[], context: ApplyContext): ApplyResult;
   /** The oldest batch that `apply` returned and that was not told of yet is in the table. */
   written(): void;
@@ -31,6 +33,8 @@ export interface ReceivedGeneration {
   readonly generation: string;
   /** On the new table. */
   readonly state: ReplicaStateMachine;
+  /** Nobody here could check its MAC: a node that is open by now does not want it. */
+  readonly unverified?: boolean;
   /** Ids of the removed nodes, as the new state has them. */
   readonly removed: readonly NodeId[];
 }

@@ -62,7 +62,9 @@ export class StorageDriver {
   #bytesSinceFlush = 0;
   #silentTicks = 0;
   #flushToken = 0;
-  #flushing: { readonly token: number; readonly index: number } | undefined;
+  #flushing: { readonly token: number; readonly index: number; readonly keepAbove: number } | undefined;
+  /** Of the newest checkpoint that the table has. */
+  #checkpointIndex: number;
 
   constructor(options: StorageDriverOptions, parts: StorageDriverParts) {
     this.#options = options;
@@ -75,6 +77,7 @@ export class StorageDriver {
     this.#state = parts.state;
     this.#generation = parts.generation;
     this.#written = parts.written;
+    this.#checkpointIndex = parts.state.checkpointIndex;
   }
 
   /** As of the newest entry that was applied, which the table may not have yet. */
@@ -121,6 +124,7 @@ export class StorageDriver {
     const index = result.appliedIndex;
     const confState = result.membership.at(-1)?.confState ?? this.#written.confState;
     this.#written = { index, term: this.#parts.tail.term(index), confState };
+    this.#checkpointIndex = result.checkpointIndex;
     this.#parts.tail.setWritten(this.#written);
     this.#parts.onWritten(result);
     this.#parts.deliver(responses);
@@ -128,6 +132,20 @@ export class StorageDriver {
 
   resume(keyringIndex: number): void {
     this.#applies.resume(keyringIndex);
+  }
+
+  /** Applies up to `index`, or no further than it has, and then stands still. Where that is. */
+  hold(index: number): number {
+    return this.#applies.hold(index);
+  }
+
+  release(): void {
+    this.#applies.release();
+  }
+
+  /** A snapshot is on its way to taking the state's place. */
+  get isInstalling(): boolean {
+    return this.#received !== undefined || this.#installing !== undefined;
   }
 
   /** Does what can be done with what the disk has answered; whether anything moved. */
@@ -149,7 +167,8 @@ export class StorageDriver {
 
   /** Tells raft of a snapshot. By the end of the turn it was taken, or is discarded. */
   snapshotReceived(received: ReceivedGeneration): void {
-    if (this.#received !== undefined || this.#installing !== undefined) {
+    const unwanted = received.unverified === true && this.#parts.gate.isOpen;
+    if (unwanted || this.#received !== undefined || this.#installing !== undefined) {
       this.#parts.emit({ type: "discard-generation", generation: received.generation });
       return;
     }
@@ -171,7 +190,8 @@ export class StorageDriver {
     tail.trim(this.#written.index);
     if (this.#flushing !== undefined || this.#bytesSinceFlush < this.#options.flushEveryBytes) return;
     this.#bytesSinceFlush = 0;
-    this.#flushing = { token: ++this.#flushToken, index: this.#written.index };
+    const keepAbove = this.#checkpointIndex;
+    this.#flushing = { token: ++this.#flushToken, index: this.#written.index, keepAbove };
     emit({ type: "flush", token: this.#flushing.token });
   }
 
@@ -180,7 +200,8 @@ export class StorageDriver {
     // Another token: it was a flush of a table that has been exchanged since, and says nothing of this one.
     if (flushing?.token !== token) return;
     this.#flushing = undefined;
-    const below = Math.min(flushing.index + 1, this.#parts.tail.firstIndex());
+    // What no checkpoint covers yet is kept for whoever opens this node: it proves by the log that it applied nothing else.
+    const below = Math.min(flushing.index + 1, flushing.keepAbove + 1, this.#parts.tail.firstIndex());
     this.#parts.emit({ type: "cut", below: toIndex(below) });
   }
 
@@ -214,6 +235,7 @@ export class StorageDriver {
     this.#state = received.state;
     this.#generation = received.generation;
     this.#written = metadata;
+    this.#checkpointIndex = received.state.checkpointIndex;
     this.#flushing = undefined;
     this.#parts.emit({ type: "switch-generation", generation: received.generation });
     this.#parts.onSwitched(received);

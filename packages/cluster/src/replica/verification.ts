@@ -3,7 +3,14 @@
  * command that another node proposes, so that nobody without the keyring can put anything into the log: not a compromised
  * node that leads, nor one that proposes. A sealed node cannot check and stores; it is checked when it is opened.
  */
-import { decodeConfChangeV2, type Entry, isLocalMessage, type Message, type NodeId } from "@strongroom/raft";
+import {
+  decodeConfChangeV2,
+  type Entry,
+  isLocalMessage,
+  type Message,
+  type MsgApp,
+  type NodeId,
+} from "@strongroom/raft";
 import {
   type Command,
   commandMacInput,
@@ -54,6 +61,19 @@ export function isFromPeer(from: NodeId, message: Message): boolean {
   const { type } = message;
   if (isLocalMessage(type) || type === "MsgProp" || type === "MsgSnap" || type === "MsgForgetLeader") return false;
   return message.from === from || type === "MsgTransferLeader";
+}
+
+/** As much of an append as an open node may store; or the index of the entry for which its sender is not believed at all. */
+export function believedAppend(
+  message: MsgApp,
+  rules: VerificationRules,
+  verified: VerifiedEntries,
+): MsgApp | { readonly type: "forged"; readonly index: number } {
+  const { entries } = message;
+  const judgement = judgeAppend(entries, rules, verified);
+  if (judgement.verdict === "bad") return { type: "forged", index: judgement.index };
+  if (judgement.accepted === entries.length) return message;
+  return { ...message, entries: entries.slice(0, judgement.accepted) };
 }
 
 export type AppendJudgement =

@@ -4,9 +4,11 @@ import { type ConfState, type Entry, toIndex, toNodeId, toTerm } from "@strongro
 import { concatBytes, fromHex, toHex } from "@strongroom/runtime";
 import { MemoryTable, type Verdict } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
+import { checkpointMacInput, decodeCheckpoint, encodeCheckpoint } from "../state/checkpoint.ts";
 import { nextLink } from "../state/entry-chain.ts";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
 import { decodeMilestones, encodeMilestones } from "../state/milestones.ts";
+import { decodeOrigin, encodeOrigin } from "../state/origin.ts";
 import {
   decodeProposerIndex,
   decodeProposerRow,
@@ -54,6 +56,28 @@ interface Vectors {
     }[];
     readonly row: string;
   };
+  readonly checkpoint: {
+    readonly index: number;
+    readonly chain: string;
+    readonly digest: string;
+    readonly proposersHash: string;
+    readonly keyId: number;
+    readonly mac: string;
+    readonly macInput: string;
+    readonly value: string;
+  };
+  readonly origins: readonly {
+    readonly index: number;
+    readonly chain: string;
+    readonly trailer?: {
+      readonly rows: number;
+      readonly contentBytes: number;
+      readonly contentHash: string;
+      readonly keyId: number;
+      readonly mac: string;
+    };
+    readonly row: string;
+  }[];
   readonly chain: readonly {
     readonly index: number;
     readonly term: number;
@@ -105,6 +129,41 @@ function replicaStateOf(): ReplicaState {
     confState: confStateOf(),
   };
 }
+
+describe("what proves a state", () => {
+  it("is a checkpoint in a row of its own", () => {
+    const { index, chain, digest, proposersHash, keyId, mac, macInput, value } = vectors.checkpoint;
+    const milestone = {
+      index: toIndex(index),
+      chain: fromHex(chain),
+      digest: fromHex(digest),
+      proposersHash: fromHex(proposersHash),
+    };
+    const checkpoint = { ...milestone, keyId, mac: fromHex(mac) };
+    expect(toHex(encodeCheckpoint(checkpoint))).toBe(value);
+    expect(decodeCheckpoint(fromHex(value))).toEqual(checkpoint);
+    expect(toHex(checkpointMacInput(milestone))).toBe(macInput);
+    for (const bad of ["", `02${value.slice(2)}`, `${value}00`, value.slice(0, -2)])
+      expect(decodeCheckpoint(fromHex(bad))).toBeUndefined();
+  });
+
+  it("is where a node's state came from", () => {
+    for (const { index, chain, trailer, row } of vectors.origins) {
+      const origin = {
+        index: toIndex(index),
+        chain: fromHex(chain),
+        trailer:
+          trailer === undefined
+            ? undefined
+            : { ...trailer, contentHash: fromHex(trailer.contentHash), mac: fromHex(trailer.mac) },
+      };
+      expect(toHex(encodeOrigin(origin))).toBe(row);
+      expect(decodeOrigin(fromHex(row))).toEqual(origin);
+      for (const bad of ["", `02${row.slice(2)}`, `${row}00`, row.slice(0, -2)])
+        expect(() => decodeOrigin(fromHex(bad))).toThrow(/Rebuild this node/);
+    }
+  });
+});
 
 describe("the replica's own rows", () => {
   it("say where it stands", () => {

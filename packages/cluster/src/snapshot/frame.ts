@@ -12,7 +12,7 @@ export const SNAPSHOT_MAGIC: Uint8Array = concatBytes([utf8("SRSNAP\0"), Uint8Ar
 export const FRAME_TYPE = { header: 1, rows: 2, trailer: 3 } as const;
 export type FrameType = (typeof FRAME_TYPE)[keyof typeof FRAME_TYPE];
 
-const FRAME_HEADER_BYTES = 16;
+export const FRAME_HEADER_BYTES = 16;
 export const MAX_FRAME_PAYLOAD_BYTES: number = 256 * 1024;
 
 export interface SnapshotFrame {

@@ -8,6 +8,7 @@ import { RaftInvariantError } from "@strongroom/raft";
 import { ByteReader, ByteWriter, compareBytes, concatBytes, equalBytes, ShortInputError } from "@strongroom/runtime";
 import { CorruptRowError, decodeRow, FIRST_REPLICATED_KIND, LIMITS, ROW_HEADER_BYTES } from "@strongroom/storage";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
+import { isLocalKey } from "../state/origin.ts";
 import { decodeReplicaState } from "../state/replica-state.ts";
 import { hashRow, RowDigest } from "../state/row-digest.ts";
 import { SnapshotDamagedError } from "./errors.ts";
@@ -90,6 +91,7 @@ export class SnapshotParser {
 
   #row(key: Uint8Array, value: Uint8Array): void {
     if (compareBytes(this.#lastKey, key) >= 0) throw damaged("its rows are not in the order of their keys");
+    if (isLocalKey(key)) throw damaged("it holds a row that belongs to one node");
     this.#lastKey = key;
     this.#rows++;
     if ((key[0] as number) >= FIRST_REPLICATED_KIND) {

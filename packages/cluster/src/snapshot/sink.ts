@@ -6,6 +6,7 @@ import { assert, equalBytes, present } from "@strongroom/runtime";
 import type { TableOp } from "@strongroom/storage";
 import type { CommandAuthenticator } from "../authenticator.ts";
 import type { GenerationBuild, GenerationStore } from "../state/generation-store.ts";
+import { encodeOrigin, ORIGIN_KEY } from "../state/origin.ts";
 import { SnapshotDamagedError, SnapshotRefusedError } from "./errors.ts";
 import { SnapshotParser } from "./parser.ts";
 import { snapshotMacInput } from "./payload.ts";
@@ -64,6 +65,8 @@ export class SnapshotSink {
     const { header, trailer } = this.#parser.finish();
     const authenticity = this.#authenticate(trailer);
     const build = await present(this.#build, "a snapshot with a header is being built");
+    const { index } = header.metadata;
+    this.#ops.push({ type: "put", key: ORIGIN_KEY, value: encodeOrigin({ index, chain: header.chain, trailer }) });
     await this.#writeBatch(build);
     await build.complete();
     this.#ended = true;

@@ -13,6 +13,7 @@ import { INITIAL_GENERATION } from "../state/generation-store.ts";
 import { Generations } from "../state/generations.ts";
 import { proposerKey, REPLICA_STATE_KEY } from "../state/keys.ts";
 import { MemoryGenerations } from "../state/memory-generations.ts";
+import { isLocalKey } from "../state/origin.ts";
 import { encodeProposerRow } from "../state/proposer-rows.ts";
 import { decodeReplicaState, encodeReplicaState } from "../state/replica-state.ts";
 import { hashRow, RowDigest } from "../state/row-digest.ts";
@@ -74,12 +75,13 @@ function sinkInto(generations: GenerationStore, verify = sealedAuthenticator): S
   return new SnapshotSink({ clusterId }, { generations, authenticator: verify });
 }
 
+/** What travels: the row in which a node notes where its state came from stays its own. */
 async function contentOf(table: Table): Promise<string[]> {
   const snapshot = table.snapshot();
   const iterator = snapshot.iterator({ gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) });
   const content: string[] = [];
   for (let rows = await iterator.next(100); rows.length > 0; rows = await iterator.next(100)) {
-    for (const { key, value } of rows) content.push(`${toHex(key)} ${toHex(value)}`);
+    for (const { key, value } of rows) if (!isLocalKey(key)) content.push(`${toHex(key)} ${toHex(value)}`);
   }
   await iterator.close();
   snapshot.close();

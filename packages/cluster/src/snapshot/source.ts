@@ -4,14 +4,15 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import type { NodeId } from "@strongroom/raft";
-import { assert, ByteWriter } from "@strongroom/runtime";
+import { assert, ByteWriter, present } from "@strongroom/runtime";
 import type { KeyRange, TableEntry, TableSnapshot } from "@strongroom/storage";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
+import { isLocalKey } from "../state/origin.ts";
 import { decodeReplicaState } from "../state/replica-state.ts";
 import { SnapshotEmptyError } from "./errors.ts";
-import { encodeFrame, FRAME_TYPE, MAX_FRAME_PAYLOAD_BYTES, SNAPSHOT_MAGIC } from "./frame.ts";
-import { encodeHeader, encodeTrailer, snapshotMacInput } from "./payload.ts";
-import type { SnapshotHeader, SnapshotSigner } from "./types.ts";
+import { encodeFrame, FRAME_HEADER_BYTES, FRAME_TYPE, MAX_FRAME_PAYLOAD_BYTES, SNAPSHOT_MAGIC } from "./frame.ts";
+import { decodeTrailer, encodeHeader, encodeTrailer, snapshotMacInput } from "./payload.ts";
+import type { SnapshotHeader, SnapshotSigner, SnapshotTrailer } from "./types.ts";
 
 export interface SnapshotSourceOptions {
   /** Of this node. */
@@ -60,7 +61,8 @@ export class SnapshotSource {
       yield encodeFrame(FRAME_TYPE.header, sequence++, head);
       const chunk = new Chunk(this.#chunkBytes, sha256);
       for (let rows = await iterator.next(ROWS_AT_ONCE); rows.length > 0; rows = await iterator.next(ROWS_AT_ONCE)) {
-        for (const payload of chunk.add(rows)) yield encodeFrame(FRAME_TYPE.rows, sequence++, payload);
+        for (const payload of chunk.add(rows.filter(({ key }) => !isLocalKey(key))))
+          yield encodeFrame(FRAME_TYPE.rows, sequence++, payload);
       }
       const rest = chunk.rest();
       if (rest.length > 0) yield encodeFrame(FRAME_TYPE.rows, sequence++, rest);
@@ -69,6 +71,13 @@ export class SnapshotSource {
       await iterator.close();
       this.#snapshot.close();
     }
+  }
+
+  /** What the stream would end with, for whoever does not want the rows. In place of `stream`. */
+  async sums(): Promise<SnapshotTrailer> {
+    let last: Uint8Array | undefined;
+    for await (const frame of this.stream()) last = frame;
+    return decodeTrailer(present(last, "a snapshot ends with its trailer").subarray(FRAME_HEADER_BYTES));
   }
 
   /** For a source that is not going to be read, or whose stream was ended by its consumer. Idempotent. */

@@ -10,13 +10,19 @@ import type { Milestone } from "./types.ts";
 
 const MILESTONE_INTERVAL = 1024;
 
-/** A checkpoint is committed long before its milestone is the oldest of these. */
-export const MILESTONES_KEPT = 16;
+const MILESTONES_KEPT = 16;
 
 const VERSION = 1;
 
 export function isMilestone(index: number): boolean {
   return index % MILESTONE_INTERVAL === 0;
+}
+
+/** The latest ones, and that of the newest checkpoint, without which the checkpoint would prove nothing. */
+export function keepMilestones(milestones: readonly Milestone[], checkpointIndex: number): readonly Milestone[] {
+  const latest = milestones.slice(-MILESTONES_KEPT);
+  const older = milestones.slice(0, -MILESTONES_KEPT).filter(({ index }) => index === checkpointIndex);
+  return [...older, ...latest];
 }
 
 export function encodeMilestones(milestones: readonly Milestone[]): Uint8Array {

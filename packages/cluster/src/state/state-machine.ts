@@ -13,6 +13,7 @@ import {
   type Index,
   NO_NODE,
   type Term,
+  toIndex,
 } from "@strongroom/raft";
 import { equalBytes } from "@strongroom/runtime";
 import {
@@ -22,6 +23,7 @@ import {
   commandMacInput,
   decodeCommand,
   decodeEntryBody,
+  decodeRow,
   EPOCH_KEY,
   isMalformed,
   KEYRING_KEY,
@@ -33,11 +35,12 @@ import {
 } from "@strongroom/storage";
 import type { CommandAuthenticator } from "../authenticator.ts";
 import { removedNodeKey } from "../replica/node-record.ts";
+import { CHECKPOINT_KEY, decodeCheckpoint, refuseCheckpoint } from "./checkpoint.ts";
 import { nextLink } from "./entry-chain.ts";
 import { ReplicaFatalError } from "./errors.ts";
 import { MILESTONES_KEY, REPLICA_STATE_KEY } from "./keys.ts";
 import { refuseMembership } from "./membership-change.ts";
-import { decodeMilestones, encodeMilestones, isMilestone, MILESTONES_KEPT } from "./milestones.ts";
+import { decodeMilestones, encodeMilestones, isMilestone, keepMilestones } from "./milestones.ts";
 import { ProposerTable } from "./proposer-table.ts";
 import { readRegistration } from "./registration.ts";
 import { decodeReplicaState, encodeReplicaState, initialReplicaState, type ReplicaState } from "./replica-state.ts";
@@ -88,6 +91,7 @@ export class StateMachine {
   #confState: ConfState;
   #epochRevision: Revision;
   #milestones: readonly Milestone[];
+  #checkpointIndex: Index;
 
   private constructor(reader: RowReader, state: ReplicaState, options: StateMachineOptions) {
     this.#authenticator = options.authenticator;
@@ -101,6 +105,8 @@ export class StateMachine {
     this.#epochRevision = state.epochRevision;
     const milestones = reader.getSync(MILESTONES_KEY);
     this.#milestones = milestones === undefined ? [] : decodeMilestones(milestones);
+    const checkpoint = reader.getSync(CHECKPOINT_KEY);
+    this.#checkpointIndex = checkpointIndexOf(checkpoint === undefined ? undefined : decodeRow(checkpoint).value);
   }
 
   /** On what the table holds. Throws `ReplicaFatalError` if it does not read. */
@@ -157,6 +163,11 @@ export class StateMachine {
     return this.#milestones;
   }
 
+  /** Of the newest signed checkpoint; 0 without one. Its milestone is kept, however old it grows. */
+  get checkpointIndex(): Index {
+    return this.#checkpointIndex;
+  }
+
   /** The newest value of a row, batches under way included. */
   get(key: Uint8Array): Uint8Array | undefined {
     return this.#rows.getSync(key);
@@ -198,6 +209,7 @@ export class StateMachine {
       keyringChanged: gathered.keyringChanged,
       milestones: gathered.milestones,
       appliedIndex: this.#appliedIndex,
+      checkpointIndex: this.#checkpointIndex,
       logTimeMs: this.#logTimeMs,
     };
   }
@@ -229,7 +241,7 @@ export class StateMachine {
 
   #noteMilestone(gathered: Gathered): void {
     const milestone = this.milestone();
-    this.#milestones = [...this.#milestones, milestone].slice(-MILESTONES_KEPT);
+    this.#milestones = keepMilestones([...this.#milestones, milestone], this.#checkpointIndex);
     gathered.milestones.push(milestone);
   }
 
@@ -341,10 +353,12 @@ export class StateMachine {
 
   #run(command: Command, place: Place, gathered: Gathered): Verdict {
     const { membership } = place;
-    if (membership !== undefined) {
-      const refusal = refuseMembership(command, membership.change, (id) => this.#isRemoved(id));
-      if (refusal !== undefined) return rejected(refusal);
-    }
+    const refusal =
+      refuseCheckpoint(command, { milestones: this.#milestones, checkpointIndex: this.#checkpointIndex }) ??
+      (membership === undefined
+        ? undefined
+        : refuseMembership(command, membership.change, (id) => this.#isRemoved(id)));
+    if (refusal !== undefined) return rejected(refusal);
     const { verdict, ops } = applyCommand(this.#rows, command, place.at, { raftTerm: place.entry.term });
     if (verdict.outcome !== "applied") return verdict;
     if (membership !== undefined && !this.#putInForce(membership.change, membership.context)) {
@@ -361,6 +375,8 @@ export class StateMachine {
     this.#rows.change(op, at);
     if (equalBytes(op.key, EPOCH_KEY)) this.#epochRevision = op.type === "put" ? at : ABSENT_REVISION;
     else if (equalBytes(op.key, KEYRING_KEY)) gathered.keyringChanged = true;
+    else if (op.type === "put" && equalBytes(op.key, CHECKPOINT_KEY))
+      this.#checkpointIndex = checkpointIndexOf(decodeRow(op.value).value);
   }
 
   /** False if the configuration does not allow the change; every replica finds the same. */
@@ -394,6 +410,11 @@ export class StateMachine {
     });
     this.#rows.changePrivate({ type: "put", key: REPLICA_STATE_KEY, value });
   }
+}
+
+function checkpointIndexOf(value: Uint8Array | undefined): Index {
+  const checkpoint = value === undefined ? undefined : decodeCheckpoint(value);
+  return checkpoint?.index ?? toIndex(0);
 }
 
 function rejected(reason: string): Verdict {

@@ -66,5 +66,7 @@ export interface ApplyResult {
   /** Of the applied entries whose index is a multiple of 1,024. */
   readonly milestones: readonly Milestone[];
   readonly appliedIndex: Index;
+  /** Of the newest signed checkpoint; 0 without one. */
+  readonly checkpointIndex: Index;
   readonly logTimeMs: number;
 }

@@ -15,6 +15,8 @@ import { localChannelPair, portChannel } from "../port/channel.ts";
 import { ClusterClient } from "../port/cluster-client.ts";
 import { type ReplicaChannel, type WorkerChannel, WorkerPort } from "../port/worker-port.ts";
 import { WorkerStore } from "../port/worker-store.ts";
+import { type ProvenState, StateProver } from "../proof/state-prover.ts";
+import { serveTestimonies } from "../proof/state-testimony.ts";
 import { FileIncarnations, type IncarnationSource, MemoryIncarnations } from "../replica/incarnations.ts";
 import type { LogTailLimits } from "../replica/log-tail.ts";
 import { DEFAULT_FLUSH_EVERY_BYTES, DEFAULT_TAIL_LIMITS, DEFAULT_TIMINGS } from "../replica/options.ts";
@@ -44,6 +46,9 @@ export class TestKeys implements CommandSigner, CommandAuthenticator {
   }
 }
 
+/** Opens a node without looking into what it holds. */
+const ALL_PROVEN = { provenIndex: Number.MAX_SAFE_INTEGER };
+
 export interface TestWorld {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -52,6 +57,7 @@ export interface TestWorld {
 }
 
 export interface TestNodeOptions {
+  readonly flushEveryBytes?: number;
   readonly tailLimits?: LogTailLimits;
   readonly sealed?: boolean;
   /** How far this node's wall clock is off. */
@@ -74,9 +80,12 @@ export class TestNode {
   readonly manager: MembershipManager;
   /** Of its replica. */
   readonly metrics: MetricsRegistry;
+  readonly prover: StateProver;
   readonly fatal: Error[];
 
   constructor(parts: {
+    readonly openLog: () => WalDisk;
+    readonly keys: CommandSigner;
     readonly id: NodeId;
     readonly shell: ReplicaShell;
     readonly store: WorkerStore;
@@ -90,7 +99,16 @@ export class TestNode {
     this.client = parts.client;
     this.metrics = parts.metrics;
     this.fatal = parts.fatal;
-    this.manager = new MembershipManager({ store: parts.store, client: parts.client });
+    const { store, client, openLog } = parts;
+    this.manager = new MembershipManager({ store, client });
+    this.prover = new StateProver({ store, client, openLog, logger: silentLogger });
+    // As the keys' gate has it: a sealed node signs nothing.
+    const isOpen = () => this.shell.status().members.find(({ nodeId }) => nodeId === this.id)?.sealed === false;
+    serveTestimonies({
+      store,
+      client,
+      signer: { sign: (message) => (isOpen() ? parts.keys.sign(message) : undefined) },
+    });
   }
 }
 
@@ -160,8 +178,16 @@ export class TestCluster {
       onFatal: (error) => fatal.push(error),
     });
     const worker = await this.attach(shell, machine, fatal);
-    const node = new TestNode({ id: nodeId, shell, metrics, fatal, ...worker });
-    if (options.sealed !== true) await node.client.keysPublished(Number.MAX_SAFE_INTEGER);
+    const node = new TestNode({
+      id: nodeId,
+      shell,
+      metrics,
+      fatal,
+      openLog: () => machine.disk,
+      keys: this.keys,
+      ...worker,
+    });
+    if (options.sealed !== true) await node.client.keysPublished(Number.MAX_SAFE_INTEGER, ALL_PROVEN);
     this.#nodes.set(id, node);
     return node;
   }
@@ -204,6 +230,31 @@ export class TestCluster {
       return (member?.match ?? 0) >= status.commitIndex;
     });
     await leader.manager.promote(id, this.within(5_000));
+  }
+
+  /** What a node's log wrote, as whoever examines it reads it. */
+  async log(id: number): Promise<WalDisk> {
+    return (await this.#machine(id)).disk;
+  }
+
+  /** The state that a node has open, for whoever damages it. */
+  async table(id: number): Promise<Table> {
+    const { generations, disk } = await this.#machine(id);
+    return generations.open(recoveredGeneration(disk));
+  }
+
+  /** Opens a node that was started sealed, as a server does: by proof. */
+  async open(id: number): Promise<ProvenState> {
+    const { client, prover } = this.node(id);
+    const held = await prover.hold();
+    try {
+      const proven = await prover.prove(held, this.keys);
+      await client.keysPublished(Number.MAX_SAFE_INTEGER, proven);
+      return proven;
+    } finally {
+      held.close();
+      await client.endProof().catch(() => {});
+    }
   }
 
   /** Ends the node's process. `powerLoss`: what its disk had not synced may be gone. */
@@ -288,7 +339,7 @@ export class TestCluster {
       clusterAddress: `memory:${id}`,
       timings: { ...DEFAULT_TIMINGS, resendMs: 200, readRetryMs: 100 },
       tailLimits: options.tailLimits ?? DEFAULT_TAIL_LIMITS,
-      flushEveryBytes: DEFAULT_FLUSH_EVERY_BYTES,
+      flushEveryBytes: options.flushEveryBytes ?? DEFAULT_FLUSH_EVERY_BYTES,
       seeds: [],
       supportedVersion: 1,
       tickMs: 5,
@@ -310,4 +361,9 @@ async function diskMachine(directory: string): Promise<Machine> {
     incarnations: FileIncarnations.open(directory),
     openTable: (generation) => LevelTable.open(generations.path(generation), { multithreading: true }),
   };
+}
+
+function recoveredGeneration(disk: WalDisk): string {
+  const wal = recoverWal(disk);
+  return (wal.status === "ok" ? wal.installed?.generation : undefined) ?? INITIAL_GENERATION;
 }

@@ -54,6 +54,9 @@ export class TestCluster {
     return cluster;
   }
 
+  /** Why a node does not open though the root key is right. */
+  refuseToOpen: (nodeId: number) => Error | undefined = () => undefined;
+
   /** A seal with new shares, as a rekey makes it. */
   async seal(generation: number): Promise<void> {
     const parts = { keyWrap: createTestKeyWrap(this.entropy), entropy: this.entropy };
@@ -82,6 +85,8 @@ export class TestCluster {
         isOpen: () => node.open,
         onOpened: async (rootKey) => {
           if (!equalBytes(rootKey, this.rootKey)) throw new Error("not the root key");
+          const refusal = this.refuseToOpen(nodeId);
+          if (refusal !== undefined) throw refusal;
           node.open = true;
         },
         stageRootKey: (rootKey) => {
