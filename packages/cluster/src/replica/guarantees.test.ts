@@ -385,9 +385,19 @@ describe("what a peer says", () => {
   });
 
   it("is not heard once it was removed", () => {
+    const voters = [SELF, toNodeId(3)];
+    const campaign = { type: "MsgVote", from: PEER, to: SELF, logTerm: toTerm(5), index: toIndex(50) } as const;
+    for (const [removed, term] of [[[], 9] as const, [[PEER], 1] as const]) {
+      const one = new ManualReplica({ voters, removed });
+      one.hear([{ ...campaign, term: toTerm(9), force: true }]);
+      expect(one.replica.status().term).toBe(term);
+    }
+  });
+
+  it("is heard as long as it votes, though it is to be removed", () => {
     const one = candidate({ removed: [PEER] });
     one.hear([VOTE]);
-    expect(one.replica.status().state).toBe("candidate");
+    expect(one.replica.status().state).toBe("leader");
   });
 
   it("counts before the time that passed while it waited to be heard", () => {
