@@ -21,7 +21,7 @@ const LIVE_KEYS = 8;
 /** Then another key takes its place: short histories are checked fast. */
 const OPERATIONS_A_KEY = 300;
 const CLIENTS_A_NODE = 2;
-const PAUSE_MS = 30;
+const PAUSE_MS = 20;
 const REFUSED_PAUSE_MS = 150;
 const AGAIN_FOR_MS = 8_000;
 
@@ -100,7 +100,7 @@ export class Load {
           record({ type: "read" }, output, callAt);
         }
       } else {
-        const cas = random.chance(70) ? (versions.get(key) ?? 0) : undefined;
+        const cas = random.chance(55) ? (versions.get(key) ?? 0) : undefined;
         const value = `${name}-${n}`;
         const output = await this.#write(place, { key, value, cas }, random);
         if (output === "refused") {

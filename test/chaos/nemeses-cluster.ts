@@ -84,10 +84,10 @@ async function transfer({ cluster, random }: Fault): Promise<string> {
   return `leadership was handed over ${moved} of ${times} times`;
 }
 
-async function changeMembers(fault: Fault): Promise<string> {
+async function changeMembers(fault: Fault): Promise<string | undefined> {
   const { cluster, random } = fault;
   const [place] = await claimPlaces(fault, 1);
-  if (place === undefined) return "nobody was free";
+  if (place === undefined) return undefined;
   try {
     const old = place.name;
     const dead = random.chance(50);
@@ -104,10 +104,10 @@ async function changeMembers(fault: Fault): Promise<string> {
   }
 }
 
-async function flipBit(fault: Fault): Promise<string> {
+async function flipBit(fault: Fault): Promise<string | undefined> {
   const { cluster, random } = fault;
   const [place] = await claimPlaces(fault, 1);
-  if (place === undefined) return "nobody was free";
+  if (place === undefined) return undefined;
   try {
     const old = place.name;
     await place.kill();

@@ -1,11 +1,11 @@
 /** Faults of processes, disks and clocks. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { between, type Fault, killAs, type NemesisKind, onPlaces } from "./nemesis.ts";
+import { between, type Fault, killAs, letEnd, type NemesisKind, onPlaces } from "./nemesis.ts";
 
 const DAY_MS = 86_400_000;
 const BULK_BYTES = 200 * 1024;
 
-function crash(fault: Fault, count: number, kind: "crash" | "power"): Promise<string> {
+function crash(fault: Fault, count: number, kind: "crash" | "power"): Promise<string | undefined> {
   return onPlaces(fault, count, async (places) => {
     await killAs(kind, places);
     const downMs = between(fault.random, 0, 3_000);
@@ -14,7 +14,7 @@ function crash(fault: Fault, count: number, kind: "crash" | "power"): Promise<st
   });
 }
 
-async function storm(fault: Fault): Promise<string> {
+async function storm(fault: Fault): Promise<string | undefined> {
   const { random } = fault;
   return onPlaces(fault, 2, async (places) => {
     const rounds = 3 + random.below(3);
@@ -29,7 +29,7 @@ async function storm(fault: Fault): Promise<string> {
   });
 }
 
-async function pause(fault: Fault): Promise<string> {
+async function pause(fault: Fault): Promise<string | undefined> {
   const { random, cluster } = fault;
   return onPlaces(fault, random.chance(70) ? 1 : 1 + random.below(cluster.places.length), async (places) => {
     const pauseMs = between(random, 100, 6_000);
@@ -40,7 +40,7 @@ async function pause(fault: Fault): Promise<string> {
   });
 }
 
-async function failSync(fault: Fault): Promise<string> {
+async function failSync(fault: Fault): Promise<string | undefined> {
   return onPlaces(fault, 1, async ([place]) => {
     if (place?.control === undefined) return "has no faulty disk";
     const failure = fault.random.chance(50) ? "keep" : "lose";
@@ -48,14 +48,14 @@ async function failSync(fault: Fault): Promise<string> {
     place.control.failSyncs(failure);
     // A node that hears nothing from a leader has nothing to sync.
     await Promise.race([place.exited, sleep(8_000)]);
-    const ended = !place.isRunning;
     place.control.failSyncs("none");
-    if (!ended) place.endExpected = false;
+    await letEnd([place]);
+    const ended = !place.isRunning;
     return `failed to sync (what was written is ${failure === "keep" ? "kept" : "lost"}): ${ended ? "ended" : "had nothing to sync"}`;
   });
 }
 
-async function fullDisk(fault: Fault): Promise<string> {
+async function fullDisk(fault: Fault): Promise<string | undefined> {
   const { random, cluster, smallDisks } = fault;
   const count = random.chance(60) ? 1 : cluster.places.length;
   return onPlaces(fault, count, async (places) => {
@@ -73,17 +73,15 @@ async function fullDisk(fault: Fault): Promise<string> {
       answers.set(status, (answers.get(status) ?? 0) + 1);
       await sleep(20);
     }
+    for (const { place } of places) smallDisks[place]?.free();
+    await letEnd(places);
     const ended = places.filter(({ isRunning }) => !isRunning).length;
-    for (const place of places) {
-      smallDisks[place.place]?.free();
-      if (place.isRunning) place.endExpected = false;
-    }
     const told = [...answers].map(([status, times]) => `${status === 0 ? "no answer" : status} ×${times}`).join(", ");
     return `had full disks: ${ended} of ${places.length} ended; large writes got ${told}`;
   });
 }
 
-async function jumpClock(fault: Fault): Promise<string> {
+async function jumpClock(fault: Fault): Promise<string | undefined> {
   const { random } = fault;
   return onPlaces(fault, 1, async ([place]) => {
     if (place?.control === undefined) return "has no faulty clock";

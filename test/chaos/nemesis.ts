@@ -14,8 +14,8 @@ export interface Fault {
   readonly smallDisks: readonly SmallDisk[];
 }
 
-/** Does its harm and undoes it, as far as it can; what it did, for people. Throws `Violation`. */
-type Nemesis = (fault: Fault) => Promise<string>;
+/** Does its harm and undoes it, as far as it can; what it did, for people, or undefined if others had all nodes. Throws `Violation`. */
+type Nemesis = (fault: Fault) => Promise<string | undefined>;
 
 export interface NemesisKind {
   readonly name: NemesisName;
@@ -25,6 +25,7 @@ export interface NemesisKind {
 }
 
 const REVIVE_TIMEOUT_MS = 120_000;
+const ENDING_MS = 4_000;
 
 export function between(random: SeededRandom, minMs: number, maxMs: number): number {
   return minMs + random.below(maxMs - minMs + 1);
@@ -45,9 +46,9 @@ export async function onPlaces(
   fault: Fault,
   count: number,
   harm: (places: readonly NodePlace[]) => Promise<string>,
-): Promise<string> {
+): Promise<string | undefined> {
   const places = await claimPlaces(fault, count);
-  if (places.length === 0) return "nobody was free";
+  if (places.length === 0) return undefined;
   try {
     const told = await harm(places);
     for (const place of places) if (!place.isRunning) place.start();
@@ -56,6 +57,12 @@ export async function onPlaces(
   } finally {
     fault.cluster.release(places);
   }
+}
+
+/** Lets those end that their fault has made end: a process that cannot go on takes a moment for it. */
+export async function letEnd(places: readonly NodePlace[]): Promise<void> {
+  await sleep(ENDING_MS);
+  for (const place of places) if (place.isRunning) place.endExpected = false;
 }
 
 /** Kills places as a crash of the process does (what was written stays) or as a loss of power does. */

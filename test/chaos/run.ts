@@ -227,9 +227,14 @@ class Run {
     return hand;
   }
 
-  async #strike({ name, strike }: NemesisKind): Promise<void> {
+  async #strike(kind: NemesisKind): Promise<void> {
+    const { name } = kind;
     const random = new SeededRandom(this.#options.seed + 7919 * ++this.#faults);
-    const told = await strike({ cluster: this.#cluster, random, smallDisks: this.#smallDisks });
+    const told = await kind.strike({ cluster: this.#cluster, random, smallDisks: this.#smallDisks });
+    if (told === undefined) {
+      this.#deck.push(kind);
+      return;
+    }
     this.#struck.set(name, (this.#struck.get(name) ?? 0) + 1);
     this.#say(`${name.padEnd(11)} ${told}`);
   }
