@@ -1,6 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ConfigError, parseConfigSource } from "./config-error.ts";
+import { ConfigError } from "./config-error.ts";
 import { parseServerConfig, parseServerConfigs } from "./server-config.ts";
 
 const HCL = `
@@ -159,84 +158,5 @@ describe("parseServerConfig", () => {
     expect(() => parseServerConfigs([{ name: "c.hcl", source: "= 1" }])).toThrow(
       'c.hcl: line 1, column 1: expected a name, found "="',
     );
-  });
-});
-
-describe("parseConfigSource", () => {
-  it("takes every JSON document apart as JSON.parse does", () => {
-    const text = fc.string({ unit: fc.constantFrom("a", "é", " ", '"', "\\", "\n", "{", "#") });
-    const { tree } = fc.letrec((tie) => ({
-      tree: fc.oneof(
-        { maxDepth: 4 },
-        text,
-        fc.boolean(),
-        fc.integer(),
-        fc.double({ noNaN: true, noDefaultInfinity: true }),
-        fc.array(tie("tree"), { maxLength: 4 }),
-        fc.dictionary(text, tie("tree"), { maxKeys: 4 }),
-      ),
-    }));
-    const plain = (node: ReturnType<typeof parseConfigSource>["entries"][number]["value"]): unknown => {
-      if (node.kind === "object") return node.entries.map(({ key, value }) => [key, plain(value)]);
-      return node.kind === "list" ? node.items.map(plain) : node.value;
-    };
-    const expected = (value: unknown): unknown => {
-      if (Array.isArray(value)) return value.map(expected);
-      if (typeof value !== "object" || value === null) return value;
-      return Object.entries(value).map(([key, member]) => [key, expected(member)]);
-    };
-    fc.assert(
-      fc.property(fc.dictionary(text, tree, { maxKeys: 4 }), (object) => {
-        const source = JSON.stringify(object);
-        expect(plain(parseConfigSource(source))).toEqual(expected(JSON.parse(source)));
-      }),
-    );
-  });
-
-  it("takes a pace, and refuses one that would elect by mistake", () => {
-    const withRaft = (keys: string) => `storage "raft" {\n path = "/d"\n ${keys}\n}\nlistener "tcp" {}\n`;
-    const config = parseServerConfig(withRaft('heartbeat_interval = "20ms"\n election_timeout = "100ms"'));
-    expect(config.storage).toMatchObject({ heartbeatMs: 20, electionMs: 100 });
-    expect(errorOf(withRaft('heartbeat_interval = "5ms"'))).toMatch(/heartbeat_interval must be at least 10ms/);
-    expect(errorOf(withRaft('heartbeat_interval = "100ms"'))).toMatch(
-      /election_timeout \(300ms\) must be at least 4 times heartbeat_interval \(100ms\)/,
-    );
-    expect(errorOf(withRaft('election_timeout = "2m"'))).toMatch(/election_timeout must be at most 60s/);
-  });
-
-  it("ends with a ConfigError, never another, whatever it is given", () => {
-    const piece = fc.constantFrom(
-      "{",
-      "}",
-      "[",
-      "]",
-      '"',
-      "=",
-      ",",
-      ":",
-      "a",
-      "1",
-      "<<E\n",
-      "E",
-      "\n",
-      "/*",
-      "\\",
-      "-",
-    );
-    fc.assert(
-      fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
-        try {
-          parseConfigSource(pieces.join(""));
-        } catch (error) {
-          expect(error).toBeInstanceOf(ConfigError);
-        }
-      }),
-    );
-  });
-
-  it("takes heredocs, with and without their indentation", () => {
-    const source = "a = <<E\n  x\ny\nE\nb = <<-E\n    x\n      y\n  E\nc = 1\n";
-    const values = parseConfigSource(source).entries.map(({ value }) => (value.kind === "string" ? value.value : ""));
-    expect(values).toEqual(["  x\ny\n", "x\n  y\n", ""]);
   });
 });

@@ -184,9 +184,11 @@ export class CompiledAcl implements Acl {
   /** What is not listed and ends in a slash may be served as what has none, so a rule for that has to grant it as well. */
   #forAccess(path: string): readonly MergedRule[] {
     const found = this.#winning(path);
-    if (found === undefined) return [];
     const without = path.endsWith("/") ? this.#winning(path.slice(0, -1)) : undefined;
-    return without === undefined || without === found ? [found] : [without, found];
+    if (without === undefined || without === found) return found === undefined ? [] : [found];
+    // Where nothing grants the path itself, a deny is still the reason to give.
+    if (found === undefined) return without.denies ? [without] : [];
+    return found.denies ? [found, without] : [without, found];
   }
 
   #winning(path: string): MergedRule | undefined {

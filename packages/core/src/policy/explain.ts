@@ -7,8 +7,7 @@
  * read every one of the token's policies; others cannot tell an explicit deny from no rule at all. Nothing here looks at
  * mounts or secrets, so nobody learns what exists.
  */
-import type { CompiledAcl } from "./acl.ts";
-import { NEEDED } from "./acl.ts";
+import { type CompiledAcl, NEEDED } from "./acl.ts";
 import type { AclQuery, Decision, DecisionReason } from "./decision.ts";
 import type { MergedRule } from "./merged-rule.ts";
 import { type Precedence, precedenceOf } from "./path-pattern.ts";
@@ -45,11 +44,11 @@ export function explain(acl: CompiledAcl, query: AclQuery, mayRead: boolean): Ex
     outcome: decision.outcome,
     reason,
     capability,
-    text: sentence(query, decision, { reason, capability, granted, mayRead }),
+    text: sentence(query, decision, reason, mayRead),
     granted,
     rules: tellsRules ? acl.deciding(query).flatMap(({ origins }) => origins) : [],
     overruled: mayRead ? overruled(acl, query) : [],
-    suggestion: suggestion(query, reason, capability, granted),
+    suggestion: suggestion(acl, query, reason, capability),
     hints: decision.outcome === "denied" ? hints(acl, query) : [],
   };
 }
@@ -65,58 +64,41 @@ function withheld(
   return capability !== undefined && granted.includes(capability) ? "restricted" : "not-granted";
 }
 
-interface Known {
-  readonly reason: Explanation["reason"];
-  readonly capability: Capability | undefined;
-  readonly granted: readonly string[];
-  readonly mayRead: boolean;
+function sentence(query: AclQuery, decision: Decision, told: Explanation["reason"], mayRead: boolean): string {
+  const what = `${query.operation} on ${JSON.stringify(query.path)}`;
+  if (told === "not-granted") return `${what} is denied: no rule that counts there grants it`;
+  if (told === "restricted") return `${what} is granted only with other parameters, or for a wrapped answer`;
+  const rule = mayRead ? placesOf(decision.rules) : "the rule that counts";
+  return describe(what, rule, decision.reason);
 }
 
-function sentence(query: AclQuery, decision: Decision, known: Known): string {
-  const what = `${query.operation} on ${JSON.stringify(query.path)}`;
-  const places = known.mayRead ? placesOf(decision.rules) : "";
-  switch (known.reason) {
+function describe(what: string, rule: string, reason: DecisionReason): string {
+  switch (reason.type) {
     case "root":
       return `${what} is allowed: the root policy allows everything`;
     case "help":
       return `${what} is allowed: help is for everybody`;
     case "granted":
-      return `${what} is allowed: ${places === "" ? "a rule grants" : `${places} grants`} ${known.capability}`;
+      return `${what} is allowed: ${rule} grants it`;
     case "no-rule":
       return `${what} is denied: no rule matches the path`;
-    case "not-granted":
-      return `${what} is denied: ${known.capability} is not granted there`;
     case "explicit-deny":
-      return `${what} is denied: ${places} denies it, whatever other rules of that pattern grant`;
-    case "missing-capability": {
-      const missing = decision.reason.type === "missing-capability" ? decision.reason.capability : known.capability;
-      const by = places === "" ? "what is granted there" : `${places}, the rule that counts,`;
-      return `${what} is denied: ${by} lacks ${missing}`;
-    }
-    default:
-      return restriction(what, decision.reason, known.reason, places);
-  }
-}
-
-/** The path is granted; the rule asks more of the request. */
-function restriction(what: string, reason: DecisionReason, told: Explanation["reason"], places: string): string {
-  if (told === "restricted") return `${what} is granted only with other parameters, or for a wrapped answer`;
-  switch (reason.type) {
+      return `${what} is denied: ${rule} denies it, whatever else is granted on that pattern`;
+    case "missing-capability":
+      return `${what} is denied: ${rule} lacks ${reason.capability}`;
     case "wrapping": {
       const least = reason.minTtlSeconds === 0 ? "" : ` for at least ${reason.minTtlSeconds}s`;
       const most = reason.maxTtlSeconds === 0 ? "" : ` for at most ${reason.maxTtlSeconds}s`;
-      return `${what} is denied: ${places} asks for the answer to be wrapped${least}${most}`;
+      return `${what} is denied: ${rule} asks for the answer to be wrapped${least}${most}`;
     }
     case "parameters-unread":
-      return `${what} depends on its parameters, which ${places} restricts`;
+      return `${what} depends on its parameters, which ${rule} restricts`;
     case "parameter-missing":
-      return `${what} is denied: ${places} requires the parameter ${JSON.stringify(reason.parameter)}`;
+      return `${what} is denied: ${rule} requires the parameter ${JSON.stringify(reason.parameter)}`;
     case "parameter-denied":
-      return `${what} is denied: ${places} denies the parameter ${JSON.stringify(reason.parameter)}, or this value of it`;
-    default: {
-      const name = reason.type === "parameter-not-allowed" ? JSON.stringify(reason.parameter) : "";
-      return `${what} is denied: ${places} does not allow the parameter ${name}, or this value of it`;
-    }
+      return `${what} is denied: ${rule} denies the parameter ${JSON.stringify(reason.parameter)}, or this value of it`;
+    case "parameter-not-allowed":
+      return `${what} is denied: ${rule} does not allow the parameter ${JSON.stringify(reason.parameter)}, or this value of it`;
   }
 }
 
@@ -161,31 +143,33 @@ function reasonOf(winner: MergedRule, loser: MergedRule): string {
  * written: more rules do not help, and a way around it is no advice.
  */
 function suggestion(
-  { path, sudo }: AclQuery,
+  acl: CompiledAcl,
+  query: AclQuery,
   reason: Explanation["reason"],
   capability: Capability | undefined,
-  granted: readonly string[],
 ): string | undefined {
   if (capability === undefined) return undefined;
   if (reason !== "no-rule" && reason !== "not-granted" && reason !== "missing-capability") return undefined;
-  const pattern = path.replace(/^\/+/, "");
-  const template = parseTemplate(pattern);
-  // Paths that would not mean themselves in a rule.
-  if (
-    pattern === "" ||
-    /[*+]/.test(pattern) ||
-    !template.ok ||
-    template.parts.some((part) => typeof part !== "string")
-  ) {
-    return undefined;
-  }
-  const wanted = new Set([
-    ...granted.filter((name) => name !== "deny"),
-    capability,
-    ...(sudo === true ? ["sudo"] : []),
-  ]);
-  const list = [...wanted].sort().map((name) => JSON.stringify(name));
-  return `path ${JSON.stringify(pattern)} {\n  capabilities = [${list.join(", ")}]\n}\n`;
+  const path = query.path.replace(/^\/+/, "");
+  const listed = query.operation === "list" || query.operation === "scan";
+  // What is not listed and ends in a slash has to be granted without it as well.
+  const patterns = path.endsWith("/") && !listed ? [path.slice(0, -1), path] : [path];
+  if (!patterns.every(meansItself)) return undefined;
+  return patterns
+    .map((pattern) => {
+      const sudo = query.sudo === true ? ["sudo"] : [];
+      const granted = acl.capabilities(pattern).filter((name) => name !== "deny");
+      const wanted = [...new Set([...granted, capability, ...sudo])].sort();
+      const list = wanted.map((name) => JSON.stringify(name)).join(", ");
+      return `path ${JSON.stringify(pattern)} {\n  capabilities = [${list}]\n}\n`;
+    })
+    .join("\n");
+}
+
+/** Whether a rule with this path would match the path alone. */
+function meansItself(path: string): boolean {
+  const template = parseTemplate(path);
+  return path !== "" && !/[*+]/.test(path) && template.ok && template.parts.every((part) => typeof part === "string");
 }
 
 const KV_PARTS: ReadonlySet<string> = new Set(["data", "metadata", "delete", "undelete", "destroy", "subkeys"]);

@@ -213,7 +213,9 @@ function plainValue(node: HclNode): ParameterValue {
       }
       return members;
     }
-    default:
+    case "string":
+    case "number":
+    case "boolean":
       return node.value;
   }
 }
