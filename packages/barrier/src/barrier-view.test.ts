@@ -234,6 +234,15 @@ describe("hidden rows", () => {
 describe("fences", () => {
   const fence = Uint8Array.of(KEY_KIND.index, 1);
 
+  it("let it write what does not hang on what it listed, once that is said", async () => {
+    const { tx, view } = begin(await storeOf(["a"]));
+    const names = await view.list("");
+    barrier.answeredList(tx);
+    view.put("b", value);
+    expect(names).toEqual(["a"]);
+    expect(tx.dirty).toBe(true);
+  });
+
   it("keep a transaction that listed from writing", async () => {
     const { tx, view } = begin(await storeOf(["a"]));
     await view.list("");

@@ -8,6 +8,7 @@ import { BarrierView } from "./barrier-view.ts";
 import { encodeClusterRecord } from "./cluster-record.ts";
 import { SharedCommandAuthenticator, type SignedMac } from "./command-authenticator.ts";
 import { SealedError } from "./errors.ts";
+import { answeredList } from "./fences.ts";
 import { createKeyWrap, type KeyWrap } from "./key-wrap.ts";
 import { type ClusterCa, createKeyring, ID_BYTES, KEY_BYTES, type KeyringState, rotateKeyring } from "./keyring.ts";
 import { unwrapKeyring, wipeKeyring, wrapKeyring } from "./keyring-record.ts";
@@ -166,6 +167,11 @@ export class Barrier {
   rows(tx: Transaction, purpose: string): SealedRows {
     this.#freshen();
     return new SealedRows({ tx, sealer: this.#sealer, activeTerm: () => this.#activeTerm(), purpose });
+  }
+
+  /** Says that what `tx` has listed is an answer, and no ground for what it writes from here on. */
+  answeredList(tx: Transaction): void {
+    answeredList(tx);
   }
 
   /** The term and value of a row that `rows(tx, purpose)` opens at `storageKey`. */

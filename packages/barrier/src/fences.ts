@@ -19,6 +19,14 @@ export function beforeList(tx: Transaction, fence: Uint8Array | undefined): void
   listed.add(tx);
 }
 
+/**
+ * What the transaction has listed goes to the client as it is, and nothing that is written from here on hangs on it: a counter
+ * of uses, a wrapped answer.
+ */
+export function answeredList(tx: Transaction): void {
+  listed.delete(tx);
+}
+
 /** To be called before a put or a delete. */
 export function beforeWrite(tx: Transaction): void {
   assert(!listed.has(tx), "a transaction that has listed without a fence does not write");

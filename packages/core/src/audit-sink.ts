@@ -6,7 +6,7 @@
 import type { JsonObject, Operation } from "@strongroom/logical";
 import type { StrongroomError } from "@strongroom/runtime";
 import type { MountEntry } from "./mount-entry.ts";
-import type { CoreResult } from "./request.ts";
+import type { CoreResult, WrapInfo } from "./request.ts";
 import type { TokenEntry } from "./token/token-entry.ts";
 
 export interface AuditRequest {
@@ -29,11 +29,14 @@ export interface AuditRequest {
 
 export interface AuditResponse {
   readonly request: AuditRequest;
-  /** Of what was not refused. Before it is wrapped. */
+  /** Of what was not refused; as it was before it was wrapped. */
   readonly result: CoreResult | undefined;
+  /** What was answered instead of the result. */
+  readonly wrap: WrapInfo | undefined;
   readonly error: StrongroomError | Error | undefined;
 }
 
+/** Called synchronously, one request's records in their order. */
 export interface AuditSink {
   request(record: AuditRequest): void;
   response(record: AuditResponse): void;

@@ -1,8 +1,9 @@
 /** Everything that a core is made from; `apps/server` makes one a worker, tests one a test. */
 import type { Barrier } from "@strongroom/barrier";
-import type { BackendFactory } from "@strongroom/logical";
+import type { BackendFactory, PasswordHasher } from "@strongroom/logical";
 import type { Clock, Entropy, Logger, Metrics, Timers } from "@strongroom/runtime";
 import type { ReplicatedStore } from "@strongroom/storage";
+import type { AuditSink } from "./audit-sink.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import type { SystemTtls } from "./mounts.ts";
 import type { SealGate } from "./seal-gate.ts";
@@ -16,6 +17,8 @@ export interface CoreDependencies {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly entropy: Entropy;
+  readonly kdf: PasswordHasher;
+  readonly audit: AuditSink;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** All threads' metrics in the Prometheus text format. */

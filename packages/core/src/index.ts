@@ -10,6 +10,7 @@ export { randomUuid } from "./base62.ts";
 export type { ClusterMember, ClusterSummary, ClusterView, JoinTokenOptions } from "./cluster-view.ts";
 export { Core } from "./core.ts";
 export type { CoreDependencies } from "./dependencies.ts";
+export { envelopeJson } from "./envelope.ts";
 export {
   AlreadyInitializedError,
   ClosingError,

@@ -69,6 +69,16 @@ export const SYSTEM_MOUNT: MountEntry = {
   description: "system endpoints used for control, policy and debugging",
 };
 
+/** Each token's own, gone with it; an engine serves it, over the rows of the bearer. */
+export const CUBBYHOLE_MOUNT: MountEntry = {
+  ...PLAIN_MOUNT,
+  path: "cubbyhole/",
+  type: "cubbyhole",
+  uuid: "00000000-0000-0000-0000-000000000002",
+  accessor: "cubbyhole_00000000",
+  description: "per-token private secret storage",
+};
+
 export const TOKEN_MOUNT: MountEntry = {
   ...PLAIN_MOUNT,
   path: "auth/token/",

@@ -15,6 +15,7 @@ import { fromHex, fromUtf8, present, utf8 } from "@strongroom/runtime";
 import type { Invalidation, Revision, Transaction } from "@strongroom/storage";
 import {
   builtInMount,
+  CUBBYHOLE_MOUNT,
   decodeMountTable,
   EMPTY_MOUNT_TABLE,
   encodeMountTable,
@@ -26,6 +27,8 @@ import {
 } from "./mount-entry.ts";
 import { StateCache } from "./state-cache.ts";
 import { bumpEpoch, changesEpoch, ROOT_NAMESPACE_ID, SYSTEM_SCOPE } from "./system-scope.ts";
+import type { Bearer } from "./token/authenticator.ts";
+import { cubbyholeScope } from "./token/token-keys.ts";
 import { SYSTEM_LEASE_TTL_SECONDS } from "./ttl.ts";
 
 const TABLE_PATH = "core/mounts";
@@ -155,8 +158,13 @@ export class Mounts {
     await mount.backend.initialize?.({ ...world, storage: this.storage(tx, mount), mount: mount.info });
   }
 
-  storage(tx: Transaction, mount: Mount): BarrierView {
-    return this.#barrier.view(tx, mount.scope);
+  /** Throws `LogicalError` where the mount's storage is the bearer's own, and there is none. */
+  storage(tx: Transaction, mount: Mount, bearer?: Bearer): BarrierView {
+    if (mount.entry.type !== CUBBYHOLE_MOUNT.type) return this.#barrier.view(tx, mount.scope);
+    if (bearer === undefined || bearer.entry.type === "batch") {
+      throw new LogicalError("invalid_request", 'cubbyhole operations are only supported by "service" type tokens');
+    }
+    return this.#barrier.view(tx, cubbyholeScope(bearer.hash));
   }
 
   onInvalidation(event: Invalidation): void {
@@ -175,11 +183,11 @@ export class Mounts {
   #activate(state: MountTableState): MountTable {
     const running = new Map<string, Mount>();
     const byPath = new Map<string, Mount>();
-    for (const entry of [...state.mounts, ...state.closing]) {
+    for (const entry of [CUBBYHOLE_MOUNT, ...state.mounts, ...state.closing]) {
       const mount = this.#make(entry, this.#running.get(entry.uuid));
       if (mount !== undefined) running.set(entry.uuid, mount);
     }
-    for (const { path, uuid } of state.mounts) {
+    for (const { path, uuid } of [CUBBYHOLE_MOUNT, ...state.mounts]) {
       const mount = running.get(uuid);
       if (mount !== undefined) byPath.set(path, mount);
     }

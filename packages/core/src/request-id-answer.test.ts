@@ -27,6 +27,32 @@ const result: fc.Arbitrary<CoreResult> = fc.oneof(
       mountType: fc.string(),
       warnings: fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
       topLevel: fc.constant(true),
+      lease: fc.record({ leaseId: fc.string(), renewable: fc.boolean(), ttlSeconds: fc.nat() }),
+      auth: fc.record({
+        clientToken: fc.uint8Array(),
+        accessor: fc.string(),
+        policies: fc.array(fc.string()),
+        tokenPolicies: fc.array(fc.string()),
+        identityPolicies: fc.array(fc.string()),
+        metadata: fc.option(fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true })),
+        leaseDurationSeconds: fc.nat(),
+        renewable: fc.boolean(),
+        entityId: fc.string(),
+        tokenType: fc.constantFrom("service" as const, "batch" as const),
+        orphan: fc.boolean(),
+        numUses: fc.nat(),
+      }),
+      wrap: fc.record(
+        {
+          token: fc.uint8Array(),
+          accessor: fc.string(),
+          ttlSeconds: fc.nat(),
+          creationTimeMs: fc.nat(),
+          creationPath: fc.string(),
+          wrappedAccessor: fc.string(),
+        },
+        { requiredKeys: ["token", "accessor", "ttlSeconds", "creationTimeMs", "creationPath"] },
+      ),
     },
     { requiredKeys: ["kind", "status", "data", "mountType"] },
   ),
@@ -49,7 +75,8 @@ describe("a stored answer", () => {
 
   it("is not taken for another format, nor with bytes behind it", () => {
     const bytes = encodeAnswer({ kind: "empty" });
-    expect(() => decodeAnswer(Uint8Array.of(2, ...bytes.subarray(1)))).toThrow("known format");
+    expect(() => decodeAnswer(Uint8Array.of(3, ...bytes.subarray(1)))).toThrow("known format");
+    expect(decodeAnswer(Uint8Array.of(1, ...bytes.subarray(1)))).toEqual({ kind: "empty" });
     expect(() => decodeAnswer(Uint8Array.of(...bytes, 0))).toThrow("ends where it should");
     expect(() => decodeAnswer(Uint8Array.of(1, 9))).toThrow("known kind");
   });

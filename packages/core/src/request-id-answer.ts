@@ -6,7 +6,10 @@ import { type JsonValue, RawJson } from "@strongroom/logical";
 import { assert, ByteReader, ByteWriter, fromUtf8, utf8 } from "@strongroom/runtime";
 import type { CoreResult, JsonMembers } from "./request.ts";
 
-const FORMAT = 1;
+/** Format 1 knew neither leases nor tokens. */
+const OLD_FORMAT = 1;
+const FORMAT = 2;
+const NO_BYTES = new Uint8Array(0);
 const KIND = { data: 1, empty: 2, notFound: 3, plain: 4, raw: 5 } as const;
 const VALUE = { null: 0, false: 1, true: 2, number: 3, text: 4, raw: 5, array: 6, object: 7, map: 8 } as const;
 
@@ -22,6 +25,7 @@ export function encodeAnswer(result: CoreResult): Uint8Array {
         .bytes(utf8(result.mountType));
       writeValue(writer, result.warnings ?? []);
       writeValue(writer, result.data);
+      writeGrants(writer, result);
       break;
     case "empty":
       writer.u8(KIND.empty);
@@ -45,13 +49,14 @@ export function encodeAnswer(result: CoreResult): Uint8Array {
 /** What it returns may be views into `bytes`. Throws `AssertionError` for what `encodeAnswer` has not made. */
 export function decodeAnswer(bytes: Uint8Array): CoreResult {
   const reader = new ByteReader(bytes);
-  assert(reader.u8() === FORMAT, "a stored answer has a known format");
-  const result = readResult(reader);
+  const format = reader.u8();
+  assert(format === FORMAT || format === OLD_FORMAT, "a stored answer has a known format");
+  const result = readResult(reader, format);
   assert(reader.remaining === 0, "a stored answer ends where it should");
   return result;
 }
 
-function readResult(reader: ByteReader): CoreResult {
+function readResult(reader: ByteReader, format: number): CoreResult {
   const kind = reader.u8();
   switch (kind) {
     case KIND.data: {
@@ -61,6 +66,7 @@ function readResult(reader: ByteReader): CoreResult {
       const warnings = readWarnings(reader);
       const data = readValue(reader);
       assert(data === null || isMembers(data), "an answer's data is an object");
+      const grants = format === OLD_FORMAT ? undefined : readGrants(reader);
       return {
         kind: "data",
         status,
@@ -68,6 +74,7 @@ function readResult(reader: ByteReader): CoreResult {
         mountType,
         ...(warnings.length === 0 ? undefined : { warnings }),
         ...topLevel,
+        ...grants,
       };
     }
     case KIND.empty:
@@ -84,6 +91,31 @@ function readResult(reader: ByteReader): CoreResult {
       assert(kind === KIND.raw, "a stored answer has a known kind");
       return { kind: "raw", status: reader.u16(), contentType: fromUtf8(reader.bytes()), body: reader.bytes() };
   }
+}
+
+type DataResult = Extract<CoreResult, { readonly kind: "data" }>;
+type Grants = Pick<DataResult, "lease" | "auth" | "wrap">;
+
+/** Tokens as bytes apart from the rest, which is JSON. */
+function writeGrants(writer: ByteWriter, { lease, auth, wrap }: Grants): void {
+  writer.bytes(auth?.clientToken ?? NO_BYTES).bytes(wrap?.token ?? NO_BYTES);
+  const rest = {
+    lease,
+    auth: auth === undefined ? undefined : { ...auth, clientToken: "" },
+    wrap: wrap === undefined ? undefined : { ...wrap, token: "" },
+  };
+  writer.bytes(utf8(JSON.stringify(rest)));
+}
+
+function readGrants(reader: ByteReader): Grants {
+  const clientToken = reader.bytes();
+  const token = reader.bytes();
+  const { lease, auth, wrap } = JSON.parse(fromUtf8(reader.bytes())) as Grants;
+  return {
+    ...(lease === undefined ? undefined : { lease }),
+    ...(auth === undefined ? undefined : { auth: { ...auth, clientToken } }),
+    ...(wrap === undefined ? undefined : { wrap: { ...wrap, token } }),
+  };
 }
 
 function readWarnings(reader: ByteReader): readonly string[] {

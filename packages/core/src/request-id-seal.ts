@@ -21,14 +21,15 @@ const OPTIONS = { authTagLength: TAG_BYTES } as const;
 /** What a request is, to be told from others: everything that its effect hangs on. */
 export type RequestContent = Pick<
   CoreRequest,
-  "token" | "namespace" | "operation" | "path" | "contentType" | "query" | "body"
+  "token" | "namespace" | "operation" | "path" | "contentType" | "wrapTtlSeconds" | "query" | "body"
 >;
 
 /** SHA-256 over the fields, each behind its length. */
 export function digestRequest(request: RequestContent): Uint8Array {
-  const { token, namespace, operation, path, contentType = "", query, body } = request;
+  const { token, namespace, operation, path, contentType = "", wrapTtlSeconds, query, body } = request;
   const head = new ByteWriter().bytes(token ?? NO_BYTES);
-  for (const text of [namespace, operation, path, contentType]) head.bytes(utf8(text));
+  const wrap = wrapTtlSeconds === undefined ? "" : String(wrapTtlSeconds);
+  for (const text of [namespace, operation, path, contentType, wrap]) head.bytes(utf8(text));
   let count = 0;
   const parameters = new ByteWriter();
   for (const [name, values] of query) {

@@ -13,7 +13,7 @@ import { RequestIds } from "./request-id.ts";
 import { RequestIdSweeper } from "./request-id-sweeper.ts";
 import { bodyOf, TestNode } from "./testing/test-node.ts";
 import { wireCode } from "./testing/wire-code.ts";
-import { createRootToken } from "./token-store.ts";
+import { createRootToken } from "./token/root-token.ts";
 
 const MINUTE_MS = 60_000;
 const random = new SeededRandom(7);

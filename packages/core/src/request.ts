@@ -82,6 +82,8 @@ export type CoreResult =
       readonly topLevel?: boolean;
       readonly lease?: LeaseInfo;
       readonly auth?: AuthInfo;
+      /** Names the credential in `data` to who gets it wrapped. */
+      readonly wrappedAccessor?: string;
       /** With it `data` is null, and the answer itself is not here. */
       readonly wrap?: WrapInfo;
     }

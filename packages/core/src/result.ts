@@ -1,5 +1,5 @@
 /** From an engine's answer to the core's: what the front doors dress. */
-import type { LogicalResponse } from "@strongroom/logical";
+import { type LogicalResponse, RawJson } from "@strongroom/logical";
 import { assert, utf8 } from "@strongroom/runtime";
 import type { CoreResult } from "./request.ts";
 import type { SystemPath } from "./system/system-path.ts";
@@ -10,11 +10,19 @@ export function engineResult(response: LogicalResponse, mountType: string): Core
   const rest = warned === undefined ? { mountType } : { mountType, warnings: warned };
   switch (response.kind) {
     case "data":
-      return { kind: "data", status: response.status ?? 200, data: response.data, ...rest };
+      return {
+        kind: "data",
+        status: response.status ?? 200,
+        data: response.data,
+        ...rest,
+        ...(response.wrappedAccessor === undefined ? undefined : { wrappedAccessor: response.wrappedAccessor }),
+      };
     case "list":
       return { kind: "data", status: 200, data: { keys: response.keys }, ...rest };
     case "empty":
-      return warned === undefined ? { kind: "empty" } : { kind: "data", status: 200, data: null, ...rest };
+      return warned === undefined
+        ? { kind: "empty" }
+        : { kind: "data", status: response.status ?? 200, data: null, ...rest };
     case "not-found":
       return warned === undefined ? { kind: "not-found" } : { kind: "data", status: 404, data: null, ...rest };
     case "auth":
@@ -32,6 +40,11 @@ export function systemResult(response: LogicalResponse, mountType: string, reply
       const text = data["text"];
       assert(typeof text === "string", "a text reply has a text");
       return { kind: "raw", status, contentType: "text/plain; version=0.0.4; charset=utf-8", body: utf8(text) };
+    }
+    case "verbatim": {
+      const json = data["json"];
+      assert(json instanceof RawJson, "a verbatim reply has its JSON");
+      return { kind: "raw", status, contentType: "application/json", body: json.bytes };
     }
     case "top-level":
       return { kind: "data", status, data, mountType, topLevel: true };

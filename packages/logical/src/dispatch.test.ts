@@ -171,8 +171,9 @@ describe("dispatch", () => {
 
 describe("resolveOperation", () => {
   it("makes an update of what is not there a create, and leaves the rest", () => {
+    const backend = echo("int");
     const resolve = (operation: TestRequest["operation"], path: string) =>
-      resolveOperation(echo("int"), testContext(), testRequest({ operation, path }));
+      resolveOperation(backend.route(path), testContext(), testRequest({ operation, path }));
     expect(resolve("update", "echo/there")).toBe("update");
     expect(resolve("update", "echo/new")).toBe("create");
     expect(resolve("read", "echo/new")).toBe("read");

@@ -2,7 +2,7 @@
  * From a request to a handler and back: finds the path, decides between create and update, coerces the declared fields and
  * says in warnings what it did not take. The core calls these two, with its policy check between them.
  */
-import type { Backend, PathDefinition } from "./backend.ts";
+import type { Backend, OperationDefinition, PathDefinition } from "./backend.ts";
 import { coerceField, type FieldInput } from "./coerce.ts";
 import { LogicalError } from "./errors.ts";
 import { type FieldSchemas, Fields, type FieldType, type FieldTypes } from "./field.ts";
@@ -11,31 +11,55 @@ import type { LogicalRequest, RequestContext } from "./request.ts";
 import { type LogicalResponse, withWarnings } from "./response.ts";
 import type { RouteMatch } from "./router.ts";
 
-/** An `update` of what the path's existence check does not find is a `create`; everything else stays what it is. */
-export function resolveOperation(backend: Backend, context: RequestContext, request: LogicalRequest): Operation {
+/**
+ * An `update` of what the existence check of the path that `match` is does not find is a `create`; everything else stays what
+ * it is.
+ */
+export function resolveOperation(
+  match: RouteMatch<PathDefinition> | undefined,
+  context: RequestContext,
+  request: LogicalRequest,
+): Operation {
   if (request.operation !== "update") return request.operation;
-  const match = backend.route(request.path);
   // Where no path is, the policy is asked first: who may not go there is not told that nothing is there.
   if (match?.route.existence === undefined) return "update";
   const fields = new Fields(match.route.fields, match.captures, NOTHING);
   return match.route.existence(context, request, fields) ? "update" : "create";
 }
 
+/** What serves a request, and the fields that it gives it. */
+export interface Call {
+  readonly definition: OperationDefinition;
+  readonly request: LogicalRequest;
+  readonly fields: Fields;
+  /** Of what was not taken. */
+  readonly warnings: readonly string[];
+}
+
 /**
- * Runs the handler of `request.operation`, which the caller has resolved. Throws `LogicalError`: unsupported_path,
- * unsupported_operation, unsupported_media_type, invalid_path, invalid_field, or the handler's own.
+ * The call of `request.operation`, which the caller has resolved, on the path that `match` is. Throws `LogicalError`:
+ * unsupported_path, unsupported_operation, unsupported_media_type, invalid_field.
  */
+export function callOf(match: RouteMatch<PathDefinition> | undefined, request: LogicalRequest): Call {
+  if (match === undefined) throw new LogicalError("unsupported_path", "unsupported path");
+  const definition = match.route.operations[request.operation];
+  if (definition === undefined) throw new LogicalError("unsupported_operation", "unsupported operation");
+  if (request.operation === "patch") checkPatchType(request.contentType);
+  return { definition, request, ...collectFields(match, request) };
+}
+
+/** Routes, and runs the handler. Throws what `Backend.route`, `callOf` and the handler throw. */
 export function dispatch(
   backend: Backend,
   context: RequestContext,
   request: LogicalRequest,
 ): LogicalResponse | Promise<LogicalResponse> {
-  const match = findPath(backend, request.path);
-  const operation = match.route.operations[request.operation];
-  if (operation === undefined) throw new LogicalError("unsupported_operation", "unsupported operation");
-  if (request.operation === "patch") checkPatchType(request.contentType);
-  const { fields, warnings } = collectFields(match, request);
-  const response = operation.handler(context, request, fields);
+  return runCall(callOf(backend.route(request.path), request), context);
+}
+
+export function runCall(call: Call, context: RequestContext): LogicalResponse | Promise<LogicalResponse> {
+  const { definition, request, fields, warnings } = call;
+  const response = definition.handler(context, request, fields);
   if (response instanceof Promise) return response.then((settled) => withWarnings(settled, warnings));
   return withWarnings(response, warnings);
 }
@@ -44,12 +68,6 @@ const NOTHING: ReadonlySet<string> = new Set();
 const MAX_NAMES = 32;
 const MAX_NAME_LENGTH = 128;
 const MERGE_PATCH = "application/merge-patch+json";
-
-function findPath(backend: Backend, path: string): RouteMatch<PathDefinition> {
-  const match = backend.route(path);
-  if (match === undefined) throw new LogicalError("unsupported_path", "unsupported path");
-  return match;
-}
 
 /** RFC 7396 has a media type of its own, so that nobody patches by mistake. */
 function checkPatchType(contentType: string | undefined): void {

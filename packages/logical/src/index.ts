@@ -4,7 +4,8 @@
  */
 export type { Backend, BackendDefinition, BackendFactory, OperationDefinition, PathDefinition } from "./backend.ts";
 export { defineBackend, definePath } from "./backend.ts";
-export { dispatch, resolveOperation } from "./dispatch.ts";
+export type { Call } from "./dispatch.ts";
+export { callOf, dispatch, resolveOperation, runCall } from "./dispatch.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export type { LogicalErrorCode, LogicalErrorOptions } from "./errors.ts";
 export { LOGICAL_ERROR_STATUS, LogicalError } from "./errors.ts";
@@ -23,6 +24,7 @@ export { mergePatch } from "./json/merge-patch.ts";
 export { JsonScanner, parseJson, scanJson } from "./json/scanner.ts";
 export type { JsonValue } from "./json/value.ts";
 export { RawJson } from "./json/value.ts";
+export { Networks } from "./networks.ts";
 export { objectFields } from "./object-fields.ts";
 export type { Operation } from "./operation.ts";
 export { OPERATIONS } from "./operation.ts";

@@ -12,6 +12,8 @@ export interface DataResponse {
   readonly warnings?: readonly string[];
   /** What is answered ends with a lease, which the core makes in the same command. */
   readonly lease?: LeaseGrant;
+  /** How long it is good for, where no lease is kept: shown as `lease_duration`. */
+  readonly ttlSeconds?: number;
   /** Names the credential in `data`, where a wrapped answer's outside shall name it too: a secret id's accessor. */
   readonly wrappedAccessor?: string;
 }
@@ -26,6 +28,8 @@ export interface AuthResponse {
 /** 204; with warnings 200 and an envelope without data. */
 export interface EmptyResponse {
   readonly kind: "empty";
+  /** With warnings: 200 unless given, such as 202 for work that has only begun. */
+  readonly status?: number;
   readonly warnings?: readonly string[];
 }
 

@@ -111,6 +111,18 @@ describe("runTransaction, writing", () => {
     expect([runs, result]).toEqual([2, 2]);
   });
 
+  it("begins on a fresh state where it is asked to, so that what it does not guard is not old either", async () => {
+    store.lagBehind();
+    await put(A);
+    const body = (transaction: Transaction): boolean => {
+      transaction.put(B, 0, one);
+      return transaction.peek(A) !== undefined;
+    };
+    expect((await write(body)).result).toBe(false);
+    const options = { mode: "write", fresh: true, deadlineMs: deadlineMs() } as const;
+    expect((await runTransaction(store, body, options)).result).toBe(true);
+  });
+
   it("does not answer from a state that may be old: no write", async () => {
     store.lagBehind();
     await put(A);

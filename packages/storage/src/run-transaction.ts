@@ -16,6 +16,11 @@ import { Transaction } from "./transaction.ts";
 export interface TransactionOptions extends WaitOptions {
   /** `read`: the body writes nothing, and runs once. `write`: it may write, and may run again. */
   readonly mode: "read" | "write";
+  /**
+   * In the mode `write`: begin on a state at or above a ReadIndex of now, as a read does. For a body whose answer says more
+   * than its guards prove, such as a LIST.
+   */
+  readonly fresh?: boolean;
 }
 
 export interface TransactionResult<T> {
@@ -62,7 +67,10 @@ async function runWrite<T>(
   body: (transaction: Transaction) => Promise<T> | T,
   options: TransactionOptions,
 ): Promise<TransactionResult<T>> {
-  let view: View = { snapshot: store.localSnapshot(), linearizable: false };
+  let view: View =
+    options.fresh === true
+      ? { snapshot: await store.linearizableSnapshot(options), linearizable: true }
+      : { snapshot: store.localSnapshot(), linearizable: false };
   let place: Place | undefined;
   try {
     for (;;) {

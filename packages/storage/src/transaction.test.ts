@@ -46,6 +46,19 @@ describe("Transaction", () => {
     });
   });
 
+  it("keeps its guards when it forgets its writes", () => {
+    const transaction = begin(1);
+    transaction.get(key(1));
+    transaction.put(key(1), 7, value(9));
+    transaction.put(key(2), 7, value(9));
+    transaction.discardWrites();
+    expect(transaction.get(key(1))?.value).toEqual(value(1));
+    expect(transaction.draft()).toEqual({
+      guards: [{ kind: "point", key: key(1), revision: { index: 1, position: 0 } }],
+      mutations: [],
+    });
+  });
+
   it("sees its own writes, which need no guard", () => {
     const transaction = begin(1);
     transaction.put(key(1), 7, value(9));

@@ -95,6 +95,12 @@ export class Transaction {
     else this.#writes.set(id, { kind: "delete", key: this.#ownKey(id, key) });
   }
 
+  /** Forgets what was written; what was read stays guarded. For an answer that is a refusal and is committed with something else. */
+  discardWrites(): void {
+    this.#assertRunning();
+    this.#writes.clear();
+  }
+
   /**
    * The command fails if mounts, policies or the keyring have changed since the snapshot. `revision`: of the epoch row, if
    * the caller knows what the snapshot has.

@@ -23,7 +23,8 @@ import {
   WorkerPort,
   WorkerStore,
 } from "@strongroom/cluster";
-import { Core, currentAutopilotSettings } from "@strongroom/core";
+import { type AuditSink, Core, currentAutopilotSettings } from "@strongroom/core";
+import { LogicalError, type PasswordHasher } from "@strongroom/logical";
 import { asError, type Clock, type Entropy, type Logger, type MetricsRegistry, type Timers } from "@strongroom/runtime";
 import { kvFactory } from "@strongroom/secrets";
 import { LevelTable } from "@strongroom/storage";
@@ -121,6 +122,8 @@ export class WorkerHost {
       clock,
       timers,
       entropy,
+      kdf: NO_PASSWORDS,
+      audit: UNRECORDED,
       logger,
       metrics,
       metricsText: parts.metricsText,
@@ -151,6 +154,15 @@ export class WorkerHost {
     for (const close of this.#closers.splice(0)) await close();
   }
 }
+
+/** No method that takes passwords is among the backends. */
+const NO_PASSWORDS: PasswordHasher = {
+  hash: () => Promise.reject(new LogicalError("overloaded", "this server hashes no passwords")),
+  verify: () => Promise.reject(new LogicalError("overloaded", "this server hashes no passwords")),
+};
+
+/** No audit stream is kept yet. */
+const UNRECORDED: AuditSink = { request: () => undefined, response: () => undefined };
 
 function selfRecord(settings: NodeSettings, identity: NodeIdentity): NodeRecord {
   const { name, clusterAddress, apiAddress, grpcAddress } = settings;

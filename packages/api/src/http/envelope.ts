@@ -1,8 +1,5 @@
-/**
- * Answers as bytes, in Vault's key order: one buffer a reply. The envelope is made of strings around the data, which is
- * encoded once and spliced in; stored JSON in it passes through as the bytes that it is.
- */
-import type { CoreResult } from "@strongroom/core";
+/** Answers as bytes: one buffer a reply. The envelope is the core's, since a wrapped answer has it inside. */
+import { type CoreResult, envelopeJson } from "@strongroom/core";
 import { encodeJson } from "@strongroom/logical";
 
 export interface Reply {
@@ -20,7 +17,7 @@ const NO_CONTENT: Reply = { status: 204 };
 export function resultReply(result: CoreResult, requestId: string): Reply {
   switch (result.kind) {
     case "data":
-      return { status: result.status, contentType: JSON_TYPE, body: envelope(result, requestId) };
+      return { status: result.status, contentType: JSON_TYPE, body: asBuffer(envelopeJson(result, requestId)) };
     case "empty":
       return NO_CONTENT;
     case "not-found":
@@ -40,18 +37,6 @@ export function resultReply(result: CoreResult, requestId: string): Reply {
 export function errorReply(status: number, texts: readonly string[], requestId?: string): Reply {
   const id = status === 403 && requestId !== undefined ? `,"request_id":"${requestId}"` : "";
   return { status, contentType: JSON_TYPE, body: Buffer.from(`{"errors":${JSON.stringify(texts)}${id}}\n`) };
-}
-
-function envelope(result: Extract<CoreResult, { readonly kind: "data" }>, requestId: string): Buffer {
-  const { data, warnings, mountType } = result;
-  const warned = warnings === undefined || warnings.length === 0 ? "null" : JSON.stringify(warnings);
-  const head = `"request_id":"${requestId}","lease_id":"","renewable":false,"lease_duration":0,"data":`;
-  const tail = `,"wrap_info":null,"warnings":${warned},"auth":null,"mount_type":${JSON.stringify(mountType)}}\n`;
-  if (data === null || result.topLevel !== true) return asBuffer(encodeJson(data, { head: `{${head}`, tail }));
-  const members = encodeJson(data);
-  if (members.length <= 2) return asBuffer(encodeJson(data, { head: `{${head}`, tail }));
-  // `{members}` becomes `{members,envelope}`.
-  return Buffer.concat([members.subarray(0, -1), encodeJson(data, { head: `,${head}`, tail })]);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

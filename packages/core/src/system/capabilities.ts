@@ -23,7 +23,10 @@ export function capabilitiesPath({ policies, tokens }: SystemServices): SystemPa
           const { transaction, token: own } = SystemContext.of(context);
           const paths = pathsOf(fields);
           const id = fields.get("token");
-          const token = id === "" ? own : tokens.lookup(transaction, tokens.rowKey(utf8(id)), "read");
+          const token =
+            id === ""
+              ? own
+              : tokens.authenticator.find(transaction, tokens.authenticator.present(utf8(id)), "read", context.nowMs);
           if (token === undefined) throw new LogicalError("invalid_request", "invalid token", { fromState: true });
           return { kind: "data", data: capabilitiesBody(policies.aclOf(transaction, token, "read"), paths) };
         },

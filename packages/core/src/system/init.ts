@@ -4,7 +4,7 @@ import { present, type SecretBytes } from "@strongroom/runtime";
 import { AlreadyInitializedError } from "../errors.ts";
 import { createMountTable } from "../mounts.ts";
 import { base64Json, hexJson, textJson } from "../secret-json.ts";
-import { createRootToken } from "../token-store.ts";
+import { createRootToken } from "../token/root-token.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
 const MAX_SHARES = 255;

@@ -2,7 +2,7 @@
 import { definePath, type FieldSchemas, LogicalError } from "@strongroom/logical";
 import { toHex } from "@strongroom/runtime";
 import { randomUuid } from "../base62.ts";
-import { AUTH_PREFIX, isAuthMount, type MountEntry, PLAIN_MOUNT } from "../mount-entry.ts";
+import { AUTH_PREFIX, CUBBYHOLE_MOUNT, isAuthMount, type MountEntry, PLAIN_MOUNT } from "../mount-entry.ts";
 import type { MountTable } from "../mounts.ts";
 import { mountBody } from "./mount-body.ts";
 import { checkReserved, type MountCategory, mountPathOf, withMount, withoutMount } from "./mount-change.ts";
@@ -100,6 +100,8 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
 /** All mounts of a category, built-in ones among them. */
 export function mountEntries(table: MountTable, category: MountCategory): readonly MountEntry[] {
   const auth = category === "auth";
-  const builtIn = auth ? table.token.entry : table.system.entry;
-  return [builtIn, ...table.state.mounts.filter((entry) => isAuthMount(entry) === auth)];
+  const cubbyhole = table.byPath.get(CUBBYHOLE_MOUNT.path);
+  const ownEntries = cubbyhole === undefined ? [] : [cubbyhole.entry];
+  const builtIn = auth ? [table.token.entry] : [table.system.entry, ...ownEntries];
+  return [...builtIn, ...table.state.mounts.filter((entry) => isAuthMount(entry) === auth)];
 }

@@ -38,7 +38,12 @@ export function policiesExplainPath({ policies, tokens }: SystemServices): Syste
           const id = fields.get("token");
           if (id !== "") {
             requireCapabilities(acl);
-            token = tokens.lookup(transaction, tokens.rowKey(utf8(id)), "read");
+            token = tokens.authenticator.find(
+              transaction,
+              tokens.authenticator.present(utf8(id)),
+              "read",
+              context.nowMs,
+            );
           }
           if (token === undefined) throw new LogicalError("invalid_request", "invalid token", { fromState: true });
           const parameters = fields.get("parameters");

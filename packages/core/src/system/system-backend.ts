@@ -1,5 +1,5 @@
 /** The two mounts that no table lists, `sys/` and `auth/token/`, put together from their endpoints. */
-import { type Backend, defineBackend, type MountInfo } from "@strongroom/logical";
+import { type Backend, defineBackend, type MountInfo, type PathDefinition } from "@strongroom/logical";
 import { present } from "@strongroom/runtime";
 import { SYSTEM_MOUNT, TOKEN_MOUNT } from "../mount-entry.ts";
 import { capabilitiesPath, capabilitiesSelfPath } from "./capabilities.ts";
@@ -83,8 +83,8 @@ const TOKEN_PATHS = [tokenLookupPath, tokenLookupSelfPath];
 export interface SystemBackend {
   readonly mount: MountInfo;
   readonly backend: Backend;
-  /** The declaration of what serves `path`, which lies below the mount. */
-  find(path: string): SystemPath | undefined;
+  /** What was declared about one of the backend's own paths. */
+  declaration(path: PathDefinition): SystemPath;
 }
 
 export function systemBackends(services: SystemServices): readonly SystemBackend[] {
@@ -122,9 +122,6 @@ function systemBackend(
       config: { defaultLeaseTtlSeconds: 0, maxLeaseTtlSeconds: 0 },
     },
     backend,
-    find: (below) => {
-      const route = backend.route(below)?.route;
-      return route === undefined ? undefined : present(byDefinition.get(route), "every path was declared");
-    },
+    declaration: (path) => present(byDefinition.get(path), "every path was declared"),
   };
 }

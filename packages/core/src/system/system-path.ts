@@ -8,43 +8,53 @@ import type { Transaction } from "@strongroom/storage";
 import type { CoreDependencies } from "../dependencies.ts";
 import type { Mounts } from "../mounts.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
-import type { CoreRequest } from "../request.ts";
+import type { AuthInfo, CoreRequest } from "../request.ts";
+import type { Bearer } from "../token/authenticator.ts";
 import type { TokenEntry } from "../token/token-entry.ts";
-import type { TokenStore } from "../token-store.ts";
+import type { Commands } from "../token/token-revoker.ts";
+import type { TokenServices } from "../token/token-services.ts";
+import type { ResponseWrapper } from "../wrapping/response-wrapper.ts";
 
 export interface SystemPath {
   readonly path: PathDefinition;
   /**
-   * `open`: anybody, also while the node is sealed. `authenticated`: every valid token. `policy`: a token whose policies
-   * grant the path. `sudo`: these, with the sudo capability.
+   * `open`: anybody, also while the node is sealed. `login`: anybody, once it is open. `authenticated`: every valid token.
+   * `policy`: a token whose policies grant the path. `sudo`: these, with the sudo capability.
    */
-  readonly access: "open" | "authenticated" | "policy" | "sudo";
+  readonly access: "open" | "login" | "authenticated" | "policy" | "sudo";
   /**
    * `transaction`: the handler sees and changes only replicated state, and may run again. `effect`: it runs once, after the
    * token was checked, and has no transaction.
    */
   readonly run: "transaction" | "effect";
-  /** `top-level` is the envelope with the members of `data` repeated outside; `plain` JSON without one; `text` the member `text` alone. */
-  readonly reply: "envelope" | "top-level" | "plain" | "text";
+  /** `top-level` is the envelope with the members of `data` repeated outside; `plain` JSON without one; `text` the member `text` alone, `verbatim` the JSON that is the member `json`. */
+  readonly reply: "envelope" | "top-level" | "plain" | "text" | "verbatim";
+  /** Doing it twice is doing it once: a request id is not kept, and the handler finds for itself what was done before. */
+  readonly idempotent?: true;
 }
 
 /** What the endpoints are made from. */
 export interface SystemServices {
   readonly dependencies: CoreDependencies;
   readonly mounts: Mounts;
-  readonly tokens: TokenStore;
+  readonly tokens: TokenServices;
   readonly policies: PolicyStore;
+  readonly wrapper: ResponseWrapper;
 }
 
-/** What a handler of these paths may know besides an engine's context. */
+/** What a handler of these paths may know besides an engine's context, and what it can say besides its answer. */
 export class SystemContext implements RequestContext {
   readonly storage: LogicalStorage = NO_STORAGE;
   readonly nowMs: number;
   readonly mount: MountInfo;
   readonly entropy: Entropy;
   readonly request: CoreRequest;
+  /** Whether the token has the sudo capability, or root's, on this path. */
+  readonly sudo: boolean;
   readonly #transaction: Transaction | undefined;
-  readonly #token: TokenEntry | undefined;
+  readonly #bearer: Bearer | undefined;
+  #auth: AuthInfo | undefined;
+  #afterCommit: AfterCommit | undefined;
 
   constructor(parts: {
     readonly nowMs: number;
@@ -52,14 +62,16 @@ export class SystemContext implements RequestContext {
     readonly entropy: Entropy;
     readonly request: CoreRequest;
     readonly transaction?: Transaction | undefined;
-    readonly token?: TokenEntry | undefined;
+    readonly bearer?: Bearer | undefined;
+    readonly sudo?: boolean;
   }) {
     this.nowMs = parts.nowMs;
     this.mount = parts.mount;
     this.entropy = parts.entropy;
     this.request = parts.request;
+    this.sudo = parts.sudo ?? false;
     this.#transaction = parts.transaction;
-    this.#token = parts.token;
+    this.#bearer = parts.bearer;
   }
 
   static of(context: RequestContext): SystemContext {
@@ -73,12 +85,37 @@ export class SystemContext implements RequestContext {
     return this.#transaction;
   }
 
-  /** Of a path that is not open. */
+  /** Of a path that asks for a token. A token with a number of uses shows those that it has after this one. */
+  get bearer(): Bearer {
+    assert(this.#bearer !== undefined, "who may come without a token has none");
+    return this.#bearer;
+  }
+
   get token(): TokenEntry {
-    assert(this.#token !== undefined, "an open path has no token");
-    return this.#token;
+    return this.bearer.entry;
+  }
+
+  /** What the answer says of a token, beside its data. */
+  get auth(): AuthInfo | undefined {
+    return this.#auth;
+  }
+
+  answerAuth(auth: AuthInfo): void {
+    this.#auth = auth;
+  }
+
+  /** What is done once the transaction has committed, before the answer is given; the request fails with it. */
+  get afterCommit(): AfterCommit | undefined {
+    return this.#afterCommit;
+  }
+
+  doAfterCommit(work: AfterCommit): void {
+    this.#afterCommit = work;
   }
 }
+
+/** Runs commands of its own, until the request's deadline. */
+export type AfterCommit = (commands: Commands) => Promise<void>;
 
 const noStorage = (): never => {
   assert(false, "the server's own paths have no mount to store in");

@@ -35,7 +35,12 @@ export function tokenLookupPath({ tokens }: SystemServices): SystemPath {
         handler: (context, _request, fields) => {
           const id = utf8(fields.get("token") ?? "");
           if (id.length === 0) throw new LogicalError("invalid_request", "missing token ID");
-          const entry = tokens.lookup(SystemContext.of(context).transaction, tokens.rowKey(id), "read");
+          const entry = tokens.store.live(
+            SystemContext.of(context).transaction,
+            tokens.store.hash(id),
+            "read",
+            context.nowMs,
+          );
           if (entry === undefined) throw new PermissionDeniedError("bad token");
           return { kind: "data", data: tokenBody(entry, id) };
         },

@@ -1,9 +1,10 @@
 /** A whole core in memory: real barrier, real seal, a store of one node, and a cluster view that says what it is told. */
 import { Barrier, SharedKeys } from "@strongroom/barrier";
-import { type BackendFactory, encodeJson, type Operation } from "@strongroom/logical";
+import { type BackendFactory, encodeJson, type Operation, type PasswordHasher } from "@strongroom/logical";
 import { MetricsRegistry, metricsText, SecretBytes, silentLogger, utf8 } from "@strongroom/runtime";
 import { SeededRandom } from "@strongroom/runtime/testing";
 import { MemoryStore } from "@strongroom/storage/testing";
+import type { AuditSink } from "../audit-sink.ts";
 import { randomUuid } from "../base62.ts";
 import type { ClusterSummary, ClusterView, JoinTokenOptions } from "../cluster-view.ts";
 import { Core } from "../core.ts";
@@ -74,6 +75,18 @@ export class TestClusterView implements ClusterView {
   }
 }
 
+export interface TestNodeOptions {
+  readonly seed?: number;
+  readonly store?: MemoryStore;
+  readonly kdf?: PasswordHasher;
+  readonly audit?: AuditSink;
+}
+
+const noKdf = (): never => {
+  throw new Error("this test hashes no passwords");
+};
+const NO_KDF: PasswordHasher = { hash: noKdf, verify: noKdf };
+
 export class TestNode {
   readonly store: MemoryStore;
   readonly barrier: Barrier;
@@ -85,7 +98,7 @@ export class TestNode {
   rootToken = "";
   unsealKeys: readonly string[] = [];
 
-  constructor(backends: readonly BackendFactory[], options: { seed?: number; store?: MemoryStore } = {}) {
+  constructor(backends: readonly BackendFactory[], options: TestNodeOptions = {}) {
     const entropy = new SeededRandom(options.seed ?? 1);
     this.store = options.store ?? new MemoryStore();
     const { clock, timers } = this.store;
@@ -101,6 +114,8 @@ export class TestNode {
       clock,
       timers,
       entropy,
+      kdf: options.kdf ?? NO_KDF,
+      audit: options.audit ?? { request: () => undefined, response: () => undefined },
       logger: silentLogger,
       metrics,
       metricsText: async () => metricsText([metrics.snapshot()]),

@@ -72,7 +72,7 @@ export class KvMount {
   #run(verb: string, parts: Omit<TestRequest, "operation">): LogicalResponse | Promise<LogicalResponse> {
     const context = testContext({ storage: this.storage, nowMs: this.nowMs });
     const request = testRequest({ operation: OPERATIONS[verb] ?? "read", ...parts });
-    const operation = resolveOperation(this.#backend, context, request);
+    const operation = resolveOperation(this.#backend.route(request.path), context, request);
     return dispatch(this.#backend, context, { ...request, operation });
   }
 }

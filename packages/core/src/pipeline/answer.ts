@@ -1,0 +1,190 @@
+/** From a token that was found good, or a path that asks for none, to the answer: policy, body, audit, handler, wrapping. */
+import {
+  callOf,
+  DEFAULT_JSON_LIMITS,
+  helpFor,
+  LogicalError,
+  type LogicalRequest,
+  type LogicalResponse,
+  type Operation,
+  type RequestContext,
+  resolveOperation,
+  runCall,
+  UNAUTHENTICATED_JSON_LIMITS,
+} from "@strongroom/logical";
+import type { Transaction } from "@strongroom/storage";
+import type { CoreRequest, CoreResult } from "../request.ts";
+import { engineResult, systemResult } from "../result.ts";
+import { SystemContext } from "../system/system-path.ts";
+import { callerOf } from "../token/authenticator.ts";
+import { Authorization } from "./authorize.ts";
+import { changesState, type Outcome, RunAgain, type Visit } from "./exchange.ts";
+import { leaseOf, loginResult } from "./grants.ts";
+import type { PipelineParts } from "./pipeline.ts";
+import { declaredOf, needsSudo, type Target } from "./target.ts";
+
+/** Throws what refuses the request. */
+export async function answer(tx: Transaction, visit: Visit, parts: PipelineParts): Promise<Outcome> {
+  const { exchange, target, bearer, mode } = visit;
+  const { request, trail } = exchange;
+  if (target !== undefined) trail.learn({ mount: target.mount });
+  if (request.operation === "help") return help(request, target, visit);
+  if (takesBody(request.operation) && request.path.endsWith("/")) {
+    throw new LogicalError("invalid_request", "cannot write to a path ending in '/'");
+  }
+  const early = askedOf(visit, request.operation);
+  const unjudged = contextOf(tx, visit, parts, false);
+  const operation = resolveOperation(target?.match, unjudged, early);
+  const checked = target?.kind !== "system" || target.declared?.access !== "authenticated";
+  const authorization =
+    bearer === undefined || !checked
+      ? undefined
+      : Authorization.byPath(parts.policies, tx, { bearer, request, operation, sudo: needsSudo(target), mode });
+  const body = readBody(visit, operation);
+  authorization?.checkParameters(changesState(operation) ? body : request.query);
+  trail.learn({ body, grantedBy: authorization?.grantedBy ?? [] });
+  trail.request();
+  const once = (write: () => Promise<CoreResult>): Promise<CoreResult> =>
+    exchange.once === undefined ? write() : exchange.once.run(tx, write);
+  if (target === undefined || (target.kind === "system" && target.declared === undefined)) {
+    return { kind: "answer", result: await once(() => Promise.reject(noHandler(request.path))) };
+  }
+  const asked: LogicalRequest = { ...early, operation, body };
+  const context = target.kind === "engine" ? unjudged : contextOf(tx, visit, parts, authorization?.sudo ?? false);
+  if (target.kind === "system" && declaredOf(target).run === "effect") {
+    // The transaction is over when it runs.
+    const outside = contextOf(undefined, visit, parts, authorization?.sudo ?? false);
+    return { kind: "effect", target, asked, context: SystemContext.of(outside) };
+  }
+  if (visit.preparing) return { kind: "prepared", value: await prepare(asked, context, visit, parts) };
+  const result = await once(() => handle(tx, visit, { asked, context, target }, parts));
+  const afterCommit = context instanceof SystemContext ? context.afterCommit : undefined;
+  return { kind: "answer", result, afterCommit };
+}
+
+interface Handled {
+  readonly asked: LogicalRequest;
+  readonly context: RequestContext;
+  readonly target: Target;
+}
+
+async function handle(tx: Transaction, visit: Visit, handled: Handled, parts: PipelineParts): Promise<CoreResult> {
+  const { asked, context, target } = handled;
+  const { exchange, nowMs, mode } = visit;
+  const { request } = exchange;
+  const call = callOf(target.match, asked);
+  if (call.definition.prepare !== undefined && exchange.prepared === undefined) throw new RunAgain("prepared");
+  const response = await runCall(call, context);
+  // What a request has listed is what it answers: the token's uses and the wrapping do not hang on it.
+  if (mode === "write" && !changesState(asked.operation)) parts.dependencies.barrier.answeredList(tx);
+  const result = resultOf(tx, visit, response, handled, parts);
+  if (request.wrapTtlSeconds === undefined || !parts.wrapper.wraps(result)) return result;
+  exchange.unwrapped = result;
+  return parts.wrapper.wrap(tx, result, { request, nowMs });
+}
+
+function resultOf(
+  tx: Transaction,
+  visit: Visit,
+  response: LogicalResponse,
+  { context, target }: Handled,
+  { tokens }: PipelineParts,
+): CoreResult {
+  if (target.kind === "system") {
+    const result = systemResult(response, target.mount.type, declaredOf(target).reply);
+    const auth = SystemContext.of(context).auth;
+    return auth === undefined ? result : withAuth(result, auth, target.mount.type);
+  }
+  if (response.kind === "auth") return loginResult(tx, visit, response, tokens);
+  const result = engineResult(response, target.mount.type);
+  if (response.kind !== "data" || result.kind !== "data") return result;
+  const { lease, warnings } = leaseOf(tx, visit, response, tokens);
+  if (lease === undefined) return result;
+  const more = [...(result.warnings ?? []), ...warnings];
+  return { ...result, lease, ...(more.length === 0 ? undefined : { warnings: more }) };
+}
+
+/** A token's endpoints answer with `auth` and without data. */
+function withAuth(result: CoreResult, auth: NonNullable<SystemContext["auth"]>, mountType: string): CoreResult {
+  if (result.kind === "data") return { ...result, auth };
+  return { kind: "data", status: 200, data: null, mountType, auth };
+}
+
+async function prepare(
+  asked: LogicalRequest,
+  context: RequestContext,
+  { target, exchange }: Visit,
+  { dependencies }: PipelineParts,
+): Promise<unknown> {
+  const { definition, fields } = callOf(target?.match, asked);
+  const { deadlineMs, signal } = exchange.request;
+  const { storage, nowMs, mount, entropy } = context;
+  const { kdf } = dependencies;
+  return definition.prepare?.({ storage, nowMs, mount, entropy, kdf, deadlineMs, signal }, asked, fields);
+}
+
+function contextOf(
+  tx: Transaction | undefined,
+  { exchange, target, bearer, nowMs }: Visit,
+  { dependencies, mounts }: PipelineParts,
+  sudo: boolean,
+): RequestContext {
+  const { entropy } = dependencies;
+  if (target?.kind === "engine" && tx !== undefined) {
+    const storage = mounts.storage(tx, target.engine, bearer);
+    const { mount } = target;
+    return exchange.prepared === undefined
+      ? { storage, nowMs, mount, entropy }
+      : { storage, nowMs, mount, entropy, prepared: exchange.prepared.value };
+  }
+  const mount = target?.mount ?? NO_MOUNT;
+  return new SystemContext({ nowMs, mount, entropy, request: exchange.request, transaction: tx, bearer, sudo });
+}
+
+/** Where no path is, nobody reads what the context says of its mount. */
+const NO_MOUNT = {
+  path: "",
+  type: "",
+  accessor: "",
+  uuid: "",
+  options: new Map<string, string>(),
+  config: { defaultLeaseTtlSeconds: 0, maxLeaseTtlSeconds: 0 },
+} as const;
+
+function askedOf({ exchange, target, bearer }: Visit, operation: Operation): LogicalRequest {
+  const { id, query, contentType, remoteAddress, path } = exchange.request;
+  const asked = {
+    id,
+    operation,
+    path: target?.below ?? path,
+    query,
+    body: undefined,
+    contentType,
+    remoteAddress,
+  };
+  return bearer === undefined ? asked : { ...asked, caller: callerOf(bearer) };
+}
+
+/** Throws `LogicalError` for what is no JSON object. */
+function readBody({ exchange, bearer }: Visit, operation: Operation): LogicalRequest["body"] {
+  if (!takesBody(operation)) return undefined;
+  return exchange.body.object(bearer === undefined ? UNAUTHENTICATED_JSON_LIMITS : DEFAULT_JSON_LIMITS);
+}
+
+function takesBody(operation: Operation): boolean {
+  return operation === "create" || operation === "update" || operation === "patch";
+}
+
+/** What `?help=1` shows: every valid token may ask. */
+function help(request: CoreRequest, target: Target | undefined, { exchange }: Visit): Outcome {
+  exchange.trail.request();
+  const shown = target === undefined ? undefined : helpFor(target.backend, target.mount, target.below);
+  if (shown === undefined) throw noHandler(request.path);
+  return { kind: "answer", result: { kind: "plain", status: 200, body: shown } };
+}
+
+export function noHandler(path: string): LogicalError {
+  return new LogicalError("unsupported_path", `no handler for route "${path}". route entry not found.`, {
+    fromState: true,
+  });
+}
