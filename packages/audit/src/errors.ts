@@ -17,3 +17,13 @@ export class AuditOutcomeError extends StrongroomError {
     );
   }
 }
+
+/** A device that is not to be made like that. */
+export class DeviceOptionError extends StrongroomError {
+  readonly code = "invalid_audit_device";
+}
+
+/** A device's other end did not take what it was given. Told in the device's status, never to a client. */
+export class DeviceFailedError extends StrongroomError {
+  readonly code = "audit_device_failed";
+}

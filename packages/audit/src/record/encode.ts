@@ -96,7 +96,7 @@ export function responseJson(
 }
 
 /** Of what both a device with `elide_list_responses` and a very long list come to: Vault's counts in the lists' places. */
-function elidedList(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function elidedList(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { keys, key_info: info } = data;
   return {
     ...data,
