@@ -54,6 +54,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Remove a secret with all its versions",
     load: async () => (await import("./commands/kv-metadata-delete.ts")).kvMetadataDelete,
   },
+  "audit verify": {
+    summary: "Check audit records for changes and gaps",
+    load: async () => (await import("./commands/audit-verify.ts")).auditVerify,
+  },
   "operator init": {
     summary: "Set up a new cluster and make its key shares",
     load: async () => (await import("./commands/operator-init.ts")).operatorInit,

@@ -113,7 +113,7 @@ export class AuditDevices {
   async close(): Promise<void> {
     for (const cancel of this.#cancels.splice(0)) cancel();
     await this.#changing;
-    await Promise.all([...this.#running.values()].map(({ consumer }) => consumer?.stop()));
+    await Promise.all([...this.#running.values()].map(async ({ consumer }) => consumer?.stop()));
     this.#running.clear();
   }
 

@@ -48,7 +48,9 @@ export class Datagrams {
         // Asked for the own side's address too, which may be any.
         lookup: (name, options, callback) =>
           isIP(name) === 0
-            ? guardedLookup(name, options, (error, address, family) => callback(error, String(address), family ?? 4))
+            ? guardedLookup(name, { ...options, all: false }, (error, address, family) =>
+                callback(error, typeof address === "string" ? address : "", family ?? 4),
+              )
             : callback(null, name, isIP(name)),
       });
       // Told by the next send as well.
