@@ -118,6 +118,14 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Change how the membership is tended",
     load: async () => (await import("./commands/operator-raft-autopilot-set-config.ts")).operatorRaftAutopilotSetConfig,
   },
+  "operator raft snapshot save": {
+    summary: "Save the cluster's state to a file",
+    load: async () => (await import("./commands/operator-raft-snapshot-save.ts")).operatorRaftSnapshotSave,
+  },
+  "operator raft snapshot inspect": {
+    summary: "Show and prove a snapshot",
+    load: async () => (await import("./commands/operator-raft-snapshot-inspect.ts")).operatorRaftSnapshotInspect,
+  },
   "operator raft join-token": {
     summary: "Make a token that lets one node join",
     load: async () => (await import("./commands/operator-raft-join-token.ts")).operatorRaftJoinToken,

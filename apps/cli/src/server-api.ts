@@ -80,6 +80,15 @@ export class ServerApi {
     throw this.failure(request, response);
   }
 
+  /** The answer's bytes as they come. Throws as `call`; one that breaks off ends the stream with an error. */
+  async download(request: ApiRequest): Promise<AsyncIterable<Uint8Array>> {
+    const response = await this.#request(request.method, `/v1/${request.path}`, undefined, request.token);
+    const status = response.statusCode ?? 0;
+    if (status < 300) return response as AsyncIterable<Uint8Array>;
+    const text = await readAll(response);
+    throw this.failure(request, { status, text, json: parseBody(text) });
+  }
+
   failure(request: ApiRequest, response: ApiResponse): RemoteError {
     const url = new URL(`/v1/${request.path}`, this.#connection.address);
     const errors = response.json?.errors ?? [];
@@ -97,6 +106,16 @@ export class ServerApi {
     body: string | undefined,
     token: string | undefined,
   ): Promise<{ status: number; text: string }> {
+    const response = await this.#request(method, path, body, token);
+    return { status: response.statusCode ?? 0, text: await readAll(response) };
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    body: string | undefined,
+    token: string | undefined,
+  ): Promise<IncomingMessage> {
     const connection = this.#connection;
     const headers: Record<string, string> = { "X-Vault-Request": "true" };
     const credential = token ?? connection.token;
@@ -110,9 +129,7 @@ export class ServerApi {
     const url = new URL(path, connection.address);
     const start = connection.address.protocol === "https:" ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {
-      const request = start(url, options, (response) => {
-        readAll(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
-      });
+      const request = start(url, options, resolve);
       request.on("timeout", () => request.destroy(new Error("no answer within 60 s")));
       request.on("error", (cause) => reject(unreachable(connection, cause)));
       request.end(body);

@@ -197,6 +197,11 @@ export class Barrier {
     return this.#authenticator.sign(message);
   }
 
+  /** `message` is what a snapshot's trailer says. Throws `SealedError`. */
+  signSnapshot(message: Uint8Array): SignedMac {
+    return this.#authenticator.sign(message, "snapshot");
+  }
+
   /**
    * The keyring row with a new data key and a new MAC key and nothing else changed; to be committed guarded by the revision
    * of the row that `keyringRecord` is. In use only once it was applied and `refresh`ed. Throws `KeyringFullError`.

@@ -53,6 +53,8 @@ export interface ClusterView {
   digest(): Promise<{ readonly index: number; readonly sha256: string }>;
   /** As the leader knows it; this node's own word where no leader is known. */
   leaderStatus(): Promise<ClusterSummary>;
+  /** The whole state, in the format of docs/formats/snapshot.md; read once, or ended by `return`. */
+  snapshot(deadlineMs: number): Promise<AsyncIterable<Uint8Array>>;
   createJoinToken(options: JoinTokenOptions): Promise<{ readonly token: SecretBytes; readonly expiresAtMs: number }>;
   /** `serverId` is a node id in decimal, or a node's name. Throws a `StrongroomError` with code `unknown_node`. */
   removePeer(serverId: string, deadlineMs: number): Promise<void>;

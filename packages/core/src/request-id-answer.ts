@@ -40,6 +40,8 @@ export function encodeAnswer(result: CoreResult): Uint8Array {
     case "raw":
       writer.u8(KIND.raw).u16(result.status).bytes(utf8(result.contentType)).bytes(result.body);
       break;
+    case "stream":
+      assert(false, "a write is not answered by a stream");
   }
   const bytes = writer.finish();
   writer.view().fill(0);

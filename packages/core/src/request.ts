@@ -93,4 +93,6 @@ export type CoreResult =
   /** JSON without Vault's envelope, such as `sys/health`. */
   | { readonly kind: "plain"; readonly status: number; readonly body: JsonMembers }
   /** Bytes that are not JSON, such as `sys/metrics`. */
-  | { readonly kind: "raw"; readonly status: number; readonly contentType: string; readonly body: Uint8Array };
+  | { readonly kind: "raw"; readonly status: number; readonly contentType: string; readonly body: Uint8Array }
+  /** As many bytes as come, such as a snapshot; read once, or ended by `return`. */
+  | { readonly kind: "stream"; readonly contentType: string; readonly body: AsyncIterable<Uint8Array> };

@@ -25,6 +25,8 @@ export function engineResult(response: LogicalResponse, mountType: string): Core
         : { kind: "data", status: response.status ?? 200, data: null, ...rest };
     case "not-found":
       return warned === undefined ? { kind: "not-found" } : { kind: "data", status: 404, data: null, ...rest };
+    case "stream":
+      return { kind: "stream", contentType: response.contentType, body: response.body };
     case "auth":
       assert(false, "a grant was made into a token before it is answered");
   }

@@ -46,6 +46,7 @@ export type {
   ListResponse,
   LogicalResponse,
   NotFoundResponse,
+  StreamResponse,
 } from "./response.ts";
 export { listResponse, withWarnings } from "./response.ts";
 export type { RouteMatch } from "./router.ts";

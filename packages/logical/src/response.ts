@@ -2,7 +2,13 @@
 import type { LeaseGrant, TokenGrant } from "./grant.ts";
 import type { JsonValue } from "./json/value.ts";
 
-export type LogicalResponse = AuthResponse | DataResponse | EmptyResponse | ListResponse | NotFoundResponse;
+export type LogicalResponse =
+  | AuthResponse
+  | DataResponse
+  | EmptyResponse
+  | ListResponse
+  | NotFoundResponse
+  | StreamResponse;
 
 export interface DataResponse {
   readonly kind: "data";
@@ -43,6 +49,14 @@ export interface ListResponse {
 /** 404 with `{"errors":[]}`; with warnings, the envelope without data. */
 export interface NotFoundResponse {
   readonly kind: "not-found";
+  readonly warnings?: readonly string[];
+}
+
+/** Bytes as they come, without an envelope; whoever answers reads them once, or ends them by `return`. */
+export interface StreamResponse {
+  readonly kind: "stream";
+  readonly contentType: string;
+  readonly body: AsyncIterable<Uint8Array>;
   readonly warnings?: readonly string[];
 }
 

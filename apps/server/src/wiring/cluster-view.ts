@@ -8,9 +8,11 @@ import {
   joinTokenKey,
   type MembershipManager,
   newJoinToken,
+  SnapshotSource,
   type WorkerStore,
 } from "@strongroom/cluster";
 import type { ClusterSummary, ClusterView, JoinTokenOptions } from "@strongroom/core";
+import { toNodeId } from "@strongroom/raft";
 import { type Clock, concatBytes, type Entropy, SecretBytes, StrongroomError, toHex, utf8 } from "@strongroom/runtime";
 import { runTransaction } from "@strongroom/storage";
 
@@ -65,6 +67,19 @@ export class NodeClusterView implements ClusterView {
   async digest(): Promise<{ readonly index: number; readonly sha256: string }> {
     const { index, sha256 } = await this.#parts.cluster.digest();
     return { index, sha256: toHex(sha256) };
+  }
+
+  async snapshot(deadlineMs: number): Promise<AsyncIterable<Uint8Array>> {
+    const { store, barrier } = this.#parts;
+    const proven = await store.linearizableSnapshot({ deadlineMs });
+    const { appliedIndex } = proven;
+    proven.release();
+    const source = new SnapshotSource(await store.stateAt(appliedIndex, { deadlineMs }), {
+      clusterId: barrier.clusterId,
+      nodeId: toNodeId(store.nodeId),
+      signer: { sign: (message) => barrier.signSnapshot(message) },
+    });
+    return source.stream();
   }
 
   async createJoinToken(

@@ -7,6 +7,8 @@ export interface Reply {
   /** Missing for 204. */
   readonly contentType?: string;
   readonly body?: Buffer;
+  /** In the place of a body: sent as it comes. */
+  readonly stream?: AsyncIterable<Uint8Array>;
 }
 
 const JSON_TYPE = "application/json";
@@ -30,6 +32,8 @@ export function resultReply(result: CoreResult, requestId: string): Reply {
       };
     case "raw":
       return { status: result.status, contentType: result.contentType, body: asBuffer(result.body) };
+    case "stream":
+      return { status: 200, contentType: result.contentType, stream: result.body };
   }
 }
 

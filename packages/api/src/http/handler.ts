@@ -3,6 +3,7 @@
  * the core can be asked: the form of target, headers and body.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
 import { type Core, type CoreRequest, randomUuid } from "@strongroom/core";
 import { LogicalError, type Operation } from "@strongroom/logical";
 import { asError, type Clock, type Entropy, type Logger } from "@strongroom/runtime";
@@ -165,7 +166,16 @@ export class HttpHandler {
     if (namespace !== undefined) headers.push("X-Vault-Namespace", namespace);
     if (close) headers.push("Connection", "close");
     response.writeHead(reply.status, headers);
-    response.end(reply.body);
+    if (reply.stream === undefined) response.end(reply.body);
+    else this.#stream(response, reply.stream);
+  }
+
+  /** At the client's pace. One that breaks off leaves the client with an answer that has no end, which it takes for a failure. */
+  #stream(response: ServerResponse, stream: AsyncIterable<Uint8Array>): void {
+    pipeline(stream, response).catch((error: unknown) => {
+      this.#logger.warn("an answer broke off", { error: asError(error) });
+      response.destroy();
+    });
   }
 }
 

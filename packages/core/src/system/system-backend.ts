@@ -23,6 +23,7 @@ import { raftDigestPath } from "./raft-digest.ts";
 import { raftJoinTokenPath } from "./raft-join-token.ts";
 import { raftDemotePath, raftPromotePath, raftTransferLeaderPath } from "./raft-members.ts";
 import { raftRemovePeerPath } from "./raft-remove-peer.ts";
+import { raftSnapshotPath } from "./raft-snapshot.ts";
 import { rekeyInitPath } from "./rekey-init.ts";
 import { rekeyUpdatePath } from "./rekey-update.ts";
 import { rekeyVerifyPath } from "./rekey-verify.ts";
@@ -65,6 +66,7 @@ const SYSTEM_PATHS = [
   raftJoinTokenPath,
   raftPromotePath,
   raftRemovePeerPath,
+  raftSnapshotPath,
   raftTransferLeaderPath,
   rekeyInitPath,
   rekeyUpdatePath,

@@ -49,6 +49,14 @@ export class TestClusterView implements ClusterView {
     return this.summary;
   }
 
+  async snapshot(): Promise<AsyncIterable<Uint8Array>> {
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      yield utf8("snap");
+      yield utf8("shot");
+    }
+    return pieces();
+  }
+
   async createJoinToken(options: JoinTokenOptions): Promise<{ token: SecretBytes; expiresAtMs: number }> {
     this.calls.push(`join-token ${options.ttlSeconds} ${options.nodeName ?? "-"} ${options.open}`);
     return { token: new SecretBytes(utf8("sr-join-token")), expiresAtMs: Date.UTC(2030, 0, 1) };

@@ -98,7 +98,8 @@ function toAnswer(response: LogicalResponse): Answer {
     case "not-found":
       return { status: 404, text: "", warnings };
     case "auth":
-      throw new Error("a secrets engine grants no tokens");
+    case "stream":
+      throw new Error("the engine grants no tokens and sends no files");
   }
 }
 

@@ -1,12 +1,14 @@
 /**
- * A rekey on real processes: every open node goes on serving under the new keys, the old shares open nothing any more, and
- * a node that could not be told of it seals itself.
+ * What operators do to a running cluster of real processes. The tests share one and run in order: shares and keys are
+ * replaced, leadership moves, the state is saved to a file.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LocalCluster } from "@strongroom/cli";
+import { fileURLToPath } from "node:url";
+import { LocalCluster, type LocalNode } from "@strongroom/cli";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let directory: string;
@@ -54,6 +56,13 @@ async function rekey(...at: readonly number[]): Promise<string[]> {
     answer = await call(index, "PUT", "sys/rekey/update", { key: shares[i], nonce });
   expect(answer["complete"]).toBe(true);
   return answer["keys_base64"] as string[];
+}
+
+/** Standard output of the tool as a user runs it; what it says on failure is thrown. */
+function execCli(args: readonly string[], environment: NodeJS.ProcessEnv): string {
+  const launcher = fileURLToPath(new URL("../../apps/cli/bin/strongroom.js", import.meta.url));
+  const env = { ...process.env, ...environment };
+  return execFileSync(process.execPath, [launcher, ...args], { env, encoding: "utf8", stdio: "pipe" });
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
@@ -108,5 +117,49 @@ describe("a rekey", () => {
     await until(() => isSealed(asleep));
     for (const key of shares.slice(0, 2)) await call(awake, "PUT", "sys/unseal", { key });
     await until(async () => !(await isSealed(asleep)) && (await read(asleep, "before")) === "before");
+  });
+});
+
+describe("operators", () => {
+  it("move leadership from any node, and no write fails meanwhile", async () => {
+    let going = true;
+    const failures: unknown[] = [];
+    const writers = [0, 1, 2].map(async (index) => {
+      for (let i = 0; going; i++)
+        await put(index, `moving-${index}-${i}`).catch((error: unknown) => failures.push(error));
+    });
+    for (let i = 0; i < 3; i++) {
+      const leader = await cluster.leader();
+      const [asked, next] = [0, 1, 2].filter((index) => index !== leader) as [number, number];
+      await call(asked, "PUT", "sys/storage/raft/transfer-leader", { server_id: `node-${next}` });
+      await until(async () => (await cluster.leader()) === next);
+    }
+    going = false;
+    await Promise.all(writers);
+    expect(failures).toEqual([]);
+  });
+
+  it("save the whole state to a file, which is proven and readable by nobody else", async () => {
+    await put(1, "in-the-snapshot");
+    const file = join(directory, "backup.snap");
+    const { apiAddress } = cluster.nodes[0] as LocalNode;
+    const environment = {
+      VAULT_ADDR: apiAddress,
+      VAULT_CACERT: cluster.caCertificateFile,
+      VAULT_TOKEN: cluster.rootToken,
+    };
+    const save = ["operator", "raft", "snapshot", "save", "-format=json", file];
+    const saved = JSON.parse(execCli(save, environment)) as Body;
+    expect(saved).toMatchObject({ voters: 3, signed: true });
+    expect(Number(saved["rows"])).toBeGreaterThan(20);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(existsSync(`${file}.part`)).toBe(false);
+    const inspect = ["operator", "raft", "snapshot", "inspect", "-format=json", file];
+    expect(JSON.parse(execCli(inspect, environment))).toEqual(saved);
+    const bytes = readFileSync(file);
+    expect(bytes.includes("in-the-snapshot")).toBe(false);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
+    writeFileSync(file, bytes);
+    expect(() => execCli(inspect, environment)).toThrow(/damaged/);
   });
 });
