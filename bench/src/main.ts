@@ -1,7 +1,11 @@
 /** `npm run bench -- NAME [options]`: the macro benchmarks. Each prints a table and writes its figures as JSON. */
 import { clusterBench } from "./cluster.ts";
+import { failoverBench } from "./failover-bench.ts";
 
-const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { cluster: clusterBench };
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  cluster: clusterBench,
+  failover: failoverBench,
+};
 
 const [name = "", ...args] = process.argv.slice(2);
 const bench = BENCHES[name];
