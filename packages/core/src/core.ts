@@ -16,6 +16,7 @@ import { changesState } from "./pipeline/exchange.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { RequestBody } from "./pipeline/request-body.ts";
 import { declaredOf, type SystemTarget, systemTarget } from "./pipeline/target.ts";
+import { PasswordPolicyStore } from "./policy/password-policy-store.ts";
 import { PolicyStore } from "./policy/policy-store.ts";
 import type { CoreRequest, CoreResult } from "./request.ts";
 import { RequestIds } from "./request-id.ts";
@@ -66,6 +67,7 @@ export class Core {
       mounts: this.#mounts,
       tokens,
       policies: this.#policies,
+      passwordPolicies: new PasswordPolicyStore(barrier),
       wrapper,
     });
     this.#pipeline = new Pipeline({

@@ -97,6 +97,7 @@ export class CompiledAcl implements Acl {
   capabilities(path: string): readonly string[] {
     if (this.root) return ["root"];
     const normal = withoutLeadingSlashes(path);
+    if (hasAmbiguousSegment(normal)) return ["deny"];
     const listing = CAPABILITY_BIT.list | CAPABILITY_BIT.scan;
     const list = this.#forListing(normal)?.mask ?? 0;
     const others = this.#forAccess(normal).reduce<CapabilityMask | undefined>(
@@ -116,6 +117,7 @@ export class CompiledAcl implements Acl {
   /** The rules that decide: none, one, or for a path that ends in a slash and is not listed two, which must both grant. */
   deciding(query: Pick<AclQuery, "path" | "operation">): readonly MergedRule[] {
     const path = withoutLeadingSlashes(query.path);
+    if (hasAmbiguousSegment(path)) return [];
     if (query.operation !== "list" && query.operation !== "scan") return this.#forAccess(path);
     const rule = this.#forListing(path);
     return rule === undefined ? [] : [rule];
@@ -229,6 +231,11 @@ function withoutLeadingSlashes(path: string): string {
   let at = 0;
   while (path.charCodeAt(at) === 0x2f) at++;
   return at === 0 ? path : path.slice(at);
+}
+
+/** `.`, `..` or an empty one inside: the front doors refuse them, and a rule must not be held against them. */
+function hasAmbiguousSegment(path: string): boolean {
+  return path.includes("//") || ((path.startsWith(".") || path.includes("/.")) && /(?:^|\/)\.\.?(?:\/|$)/.test(path));
 }
 
 /** Whether some path below `mountPath` matches. */

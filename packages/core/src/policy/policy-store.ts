@@ -126,10 +126,18 @@ export class PolicyStore {
   }
 }
 
-/** Names have no line feeds. In order, so that one set of names is one key. */
+/** One key for one set of names. Names come from tokens and may be anything, so they are quoted. */
 function keyOf(names: readonly string[]): string {
-  return names.length === 1 ? (names[0] as string) : [...new Set(names)].sort().join("\n");
+  let key = keys.get(names);
+  if (key === undefined) {
+    key = JSON.stringify([...new Set(names)].sort());
+    keys.set(names, key);
+  }
+  return key;
 }
+
+/** By the array, which the token's entry keeps as one object and nobody changes. */
+const keys = new WeakMap<readonly string[], string>();
 
 /** One segment, whatever the name: no name has a %. */
 function pathOf(name: string): string {

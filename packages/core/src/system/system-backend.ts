@@ -15,6 +15,9 @@ import { authMountsPath, mountsPath } from "./mounts.ts";
 import { policiesAclPath } from "./policies-acl.ts";
 import { policiesAclNamePath } from "./policies-acl-name.ts";
 import { policiesExplainPath } from "./policies-explain.ts";
+import { policiesPasswordPath } from "./policies-password.ts";
+import { policiesPasswordGeneratePath } from "./policies-password-generate.ts";
+import { policiesPasswordNamePath } from "./policies-password-name.ts";
 import { policyPath } from "./policy.ts";
 import { policyNamePath } from "./policy-name.ts";
 import { raftAutopilotConfigurationPath, raftAutopilotStatePath } from "./raft-autopilot.ts";
@@ -56,6 +59,9 @@ const SYSTEM_PATHS = [
   policiesAclPath,
   policiesAclNamePath,
   policiesExplainPath,
+  policiesPasswordPath,
+  policiesPasswordGeneratePath,
+  policiesPasswordNamePath,
   policyPath,
   policyNamePath,
   raftAutopilotConfigurationPath,

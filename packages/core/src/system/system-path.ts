@@ -7,6 +7,7 @@ import { assert, type Entropy } from "@strongroom/runtime";
 import type { Transaction } from "@strongroom/storage";
 import type { CoreDependencies } from "../dependencies.ts";
 import type { Mounts } from "../mounts.ts";
+import type { PasswordPolicyStore } from "../policy/password-policy-store.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
 import type { AuthInfo, CoreRequest } from "../request.ts";
 import type { Bearer } from "../token/authenticator.ts";
@@ -39,6 +40,7 @@ export interface SystemServices {
   readonly mounts: Mounts;
   readonly tokens: TokenServices;
   readonly policies: PolicyStore;
+  readonly passwordPolicies: PasswordPolicyStore;
   readonly wrapper: ResponseWrapper;
 }
 
