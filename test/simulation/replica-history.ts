@@ -26,8 +26,19 @@ export interface Read {
   readonly counter: number;
 }
 
+/** Hears what clients see, as they see it. */
+export interface HistoryObserver {
+  began(operation: Operation): void;
+  /** Its outcome is what its client was told. */
+  ended(operation: Operation): void;
+  readBegan(read: Read): void;
+  /** `rows` are the values of the rows that all share; undefined: there is none. */
+  readEnded(read: Read, rows: ReadonlyMap<string, string | undefined>): void;
+}
+
 export class History {
   readonly operations: Operation[] = [];
+  observer: HistoryObserver | undefined;
   readonly #tally: Tally;
   readonly #counts = new Map<number, Operation>();
   readonly #values = new Map<string, Operation>();
@@ -42,6 +53,7 @@ export class History {
     const operation: Operation = { kind, key, value, after: this.#ended, outcome: "open", revision: undefined };
     this.operations.push(operation);
     this.#values.set(value, operation);
+    this.observer?.began(operation);
     return operation;
   }
 
@@ -50,6 +62,7 @@ export class History {
     if (outcome === "not-committed") violated("ends are final", `${key} has a verdict after it was not committed`);
     if (outcome === "unknown") this.#tally.mark("unknown outcome became known");
     operation.outcome = verdict.outcome;
+    this.observer?.ended(operation);
     if (verdict.outcome !== "applied") {
       this.#tally.mark(verdict.outcome === "conflict" ? "write conflicted" : "command rejected");
       return;
@@ -66,6 +79,7 @@ export class History {
     if (outcome !== "open" && outcome !== "unknown")
       violated("ends are final", `${key} was called not committed after it was ${outcome}`);
     operation.outcome = "not-committed";
+    this.observer?.ended(operation);
     this.#tally.mark("write not committed");
   }
 
@@ -75,7 +89,9 @@ export class History {
   }
 
   beginRead(): Read {
-    return { after: this.#ended, counter: this.#counter };
+    const read = { after: this.#ended, counter: this.#counter };
+    this.observer?.readBegan(read);
+    return read;
   }
 
   /** A read saw the state at `index`, with the counter at `counter`. */

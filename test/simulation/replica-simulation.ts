@@ -98,6 +98,10 @@ export class ReplicaSimulation {
     this.#nemesis = new ReplicaNemesis(this.#world);
   }
 
+  get history(): History {
+    return this.#world.history;
+  }
+
   run(): void {
     const { swarm } = this.#world;
     for (const node of this.#nodes.values()) node.start();

@@ -342,12 +342,15 @@ export class SimulatedWorker {
     if (this.#leaderId !== node.id) world.tally.mark("read at a follower");
     world.history.endRead(read, decodeAppliedIndex(state), counterOf(table.getSync(COUNTER_KEY)));
     if (node.isStateRotten) return;
+    const seen = new Map<string, string | undefined>();
     for (const name of [COUNTER, ...REGISTERS]) {
       const row = table.getSync(rowKey(name));
-      if (row === undefined) continue;
-      const { value, revision } = decodeRow(row);
-      world.history.saw(name, textOf(value), revision);
+      const decoded = row === undefined ? undefined : decodeRow(row);
+      const value = decoded === undefined ? undefined : textOf(decoded.value);
+      seen.set(name, value);
+      if (decoded !== undefined && value !== undefined) world.history.saw(name, value, decoded.revision);
     }
+    world.history.observer?.readEnded(read, seen);
   }
 }
 
