@@ -92,6 +92,24 @@ describe("BarrierView", () => {
     expect(await view.list("")).toEqual(["d/", "e"]);
   });
 
+  it("walks all that lies below a directory, in pages", async () => {
+    const paths = ["a", "a/b", "a/b/c", "a/é/d/e", "b/a", "b", ...Array.from({ length: 40 }, (_, i) => `a/n${i}/x`)];
+    const { view } = begin(await storeOf(paths));
+    for (const prefix of ["", "a/", "a", "a/b/", "none/"]) {
+      const found: string[] = [];
+      let after: Uint8Array | undefined;
+      for (;;) {
+        const page = await view.walk(prefix, { after, limit: 7 });
+        expect(page.length).toBeLessThanOrEqual(7);
+        if (page.length === 0) break;
+        found.push(...page.map(({ path }) => path));
+        after = page.at(-1)?.storageKey;
+      }
+      const directory = prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
+      expect(found.sort(), prefix).toEqual(paths.filter((path) => path.startsWith(directory)).sort());
+    }
+  });
+
   it("reads one row of each sub-directory, however many it has", async () => {
     const paths = Array.from({ length: 40 }, (_, i) => `d${i % 4}/deep/${i}`);
     const { tx, view } = begin(await storeOf(paths));

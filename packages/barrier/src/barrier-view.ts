@@ -4,11 +4,11 @@
  */
 import { present } from "@strongroom/runtime";
 import type { KeyedRow, Row, RowIterator, Transaction } from "@strongroom/storage";
-import { prefixRange } from "@strongroom/storage";
+import { keyAfter, prefixRange } from "@strongroom/storage";
 import { IntegrityError, ListTooLargeError } from "./errors.ts";
 import { beforeList, beforeWrite } from "./fences.ts";
 import { openHiddenName, openHiddenValue, sealHiddenRow } from "./hidden-row.ts";
-import { isDirectoryHash, type NameHasher, type Scope, SEGMENT_BYTES } from "./names.ts";
+import { isDirectoryHash, type NameHasher, SCOPE_BYTES, type Scope, SEGMENT_BYTES } from "./names.ts";
 import { comparePaths, directorySegments } from "./path.ts";
 import type { Sealer } from "./sealer.ts";
 
@@ -21,6 +21,11 @@ export interface ListOptions {
   readonly limit?: number | undefined;
   /** Storage key of the row that fences the directory (`fences.ts`): for transactions that write. */
   readonly fence?: Uint8Array | undefined;
+}
+
+export interface WalkedRow {
+  readonly path: string;
+  readonly storageKey: Uint8Array;
 }
 
 export interface ViewParts {
@@ -98,6 +103,37 @@ export class BarrierView {
     const { after, limit } = options;
     if (after !== undefined) children = children.filter((name) => comparePaths(name, after) > 0);
     return limit === undefined ? children : children.slice(0, Math.max(0, limit));
+  }
+
+  /**
+   * The values below `prefix`, however deep, in the order of their storage, which is no useful one: at most `limit` of them,
+   * from behind `after`, the storage key of the last one seen. Opens names alone, and guards nothing: for walks over what
+   * nobody adds to any more, or where what is added meanwhile need not be seen.
+   */
+  async walk(
+    prefix: string,
+    { after, limit }: { readonly after?: Uint8Array | undefined; readonly limit: number },
+  ): Promise<readonly WalkedRow[]> {
+    const { tx, scope, names, sealer } = this.#parts;
+    const segments = directorySegments(prefix);
+    const range = prefixRange(names.directoryKey(scope, segments));
+    const rows = tx.iterate(after === undefined ? range : { gte: keyAfter(after), lt: range.lt });
+    try {
+      const walked: WalkedRow[] = [];
+      while (walked.length < limit) {
+        const page = await rows.next(limit - walked.length);
+        if (page.length === 0) break;
+        for (const { key, row } of page) {
+          const path = openHiddenName(sealer, key, row);
+          const fits = key.length === SCOPE_BYTES + path.split("/").length * SEGMENT_BYTES;
+          nameBelow(path.split("/"), segments, fits);
+          walked.push({ path, storageKey: key });
+        }
+      }
+      return walked;
+    } finally {
+      await rows.close();
+    }
   }
 
   /** Where the row of `path` lies: for guards, fences and invalidations. */
