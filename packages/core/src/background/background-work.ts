@@ -28,6 +28,8 @@ export interface BackgroundTask {
   readonly wakesOn?: (event: Invalidation) => boolean;
   /** One pass; never two of a task at a time. Ends soon after `store.signal` is aborted. What it throws is logged. */
   run(store: LeaderStore): Promise<void>;
+  /** Instead of `run`, on a node that does not lead or is sealed. */
+  standBy?(): void;
 }
 
 export interface BackgroundWorkParts {
@@ -126,7 +128,11 @@ export class BackgroundWork {
   async #pass({ task, durations, failures }: Entry): Promise<void> {
     const { store, barrier, logger } = this.#parts;
     const { signal } = this.#abort;
-    if (signal.aborted || !store.isLeaderNode() || barrier.sealed) return;
+    if (signal.aborted) return;
+    if (!store.isLeaderNode() || barrier.sealed) {
+      task.standBy?.();
+      return;
+    }
     const startMs = store.clock.monotonicMs();
     try {
       await task.run(new LeaderStore(store, signal));

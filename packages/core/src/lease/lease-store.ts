@@ -5,12 +5,11 @@
 import type { HeldLease, Internal } from "@strongroom/logical";
 import type { Transaction } from "@strongroom/storage";
 import type { LeaderStore } from "../background/leader-store.ts";
-import type { JsonMembers } from "../request.ts";
 
 export interface NewLease {
   /** `secret`: what a backend granted; `token`: the end of a token itself. */
   readonly kind: "secret" | "token";
-  /** The request path, with the mount's own before it; a secret's lease id begins with it. */
+  /** The request path, with the mount's own before it; the lease's id begins with it. */
   readonly path: string;
   readonly mountUuid: string;
   /** The token that it ends with; for `token` the token itself. For a batch token's secret: its parent, or none. */
@@ -19,14 +18,17 @@ export interface NewLease {
   readonly expireTimeMs: number;
   readonly renewable: boolean;
   readonly internal: Internal;
-  /** What was answered, where a renewal shall answer it again. */
-  readonly data?: JsonMembers;
+  /** As the backend granted it, for renewals; 0 or missing: the mount's. */
+  readonly ttlSeconds?: number;
+  readonly maxTtlSeconds?: number;
+  /** No renewal passes it: the end of a batch token that it came with. Missing: none. */
+  readonly latestMs?: number;
 }
 
 export interface Lease extends NewLease, Omit<HeldLease, "path" | "incrementSeconds"> {}
 
 export interface LeaseStore {
-  /** The lease's id, drawn from entropy; for `kind: "token"` a handle that no client ever sees. */
+  /** The lease's id, which its path begins: drawn from entropy, or for `kind: "token"` made of the token's hash. */
   register(tx: Transaction, lease: NewLease): string;
   /** Undefined for one that is not there or is being revoked. Guarded. */
   lookup(tx: Transaction, leaseId: string): Lease | undefined;
@@ -45,4 +47,6 @@ export interface LeaseStore {
 export interface TokenExpiry {
   /** Marks the token `closing`, with its tree, if it is over by the log's time; its sweep follows. Idempotent. */
   expire(store: LeaderStore, tokenHash: Uint8Array): Promise<void>;
+  /** As `expire`, however long it would still live: for one whose lease is revoked. */
+  revoke(store: LeaderStore, tokenHash: Uint8Array): Promise<void>;
 }
