@@ -8,6 +8,7 @@ import {
   bootstrapTable,
   createWal,
   DEFAULT_FLUSH_EVERY_BYTES,
+  DEFAULT_SCRUB,
   DEFAULT_TAIL_LIMITS,
   decodeReplicaState,
   drawNodeId,
@@ -101,6 +102,7 @@ export class ReplicaHost {
         flushEveryBytes: DEFAULT_FLUSH_EVERY_BYTES,
         seeds: members.map((member) => ({ id: toNodeId(member.nodeId), address: member.clusterAddress })),
         supportedVersion: SUPPORTED_VERSION,
+        scrub: DEFAULT_SCRUB,
       },
       {
         clock,

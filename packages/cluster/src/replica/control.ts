@@ -4,23 +4,24 @@ import { decodeRow, KEYRING_KEY } from "@strongroom/storage";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import type { ControlReply, ControlRequest } from "../port/messages.ts";
 import { ORIGIN_KEY } from "../state/origin.ts";
-import type { Milestone } from "../state/types.ts";
+import type { NodeStatusMessage } from "../transport/message.ts";
 import type { AuthenticatorGate } from "./authenticator-gate.ts";
 import { milestoneDigest } from "./digest-watch.ts";
 import type { Effect } from "./effects.ts";
+import type { ReplicaOptions } from "./options.ts";
 import type { PeerBook } from "./peer-book.ts";
+import type { StateAgreement } from "./state-agreement.ts";
 import type { ReplicaStateMachine } from "./state-machine.ts";
 import type { StorageDriver } from "./storage-driver.ts";
 import { successor } from "./succession.ts";
 
 export interface ControlParts {
-  readonly id: NodeId;
-  readonly clusterId: () => string | undefined;
+  readonly options: Pick<ReplicaOptions, "id" | "clusterId" | "clusterAddress" | "supportedVersion">;
   readonly raft: RawNode;
   readonly peers: PeerBook;
   readonly gate: AuthenticatorGate;
   readonly storage: StorageDriver;
-  readonly agreed: () => Milestone | undefined;
+  readonly agreement: () => StateAgreement;
   readonly emit: (effect: Effect) => void;
 }
 
@@ -61,7 +62,7 @@ export class Control {
         return { ok: true, digest: { index: milestone.index, sha256: milestoneDigest(milestone) } };
       }
       case "milestone": {
-        const milestone = this.#parts.agreed();
+        const milestone = this.#parts.agreement().agreed;
         return { ok: true, ...(milestone === undefined ? {} : { milestone }) };
       }
       case "quarantine":
@@ -78,8 +79,9 @@ export class Control {
   }
 
   status(view: ControlView): ClusterStatus {
-    const { id, raft, peers, gate } = this.#parts;
-    const clusterId = this.#parts.clusterId();
+    const { options, raft, peers, gate } = this.#parts;
+    const { id } = options;
+    const clusterId = options.clusterId();
     const status = raft.status();
     return {
       nodeId: id,
@@ -91,6 +93,21 @@ export class Control {
       appliedIndex: view.writtenIndex,
       logTimeMs: view.logTimeMs,
       members: peers.members(status, view.nowMs, !gate.isOpen),
+    };
+  }
+
+  /** What this node says of itself to its peers. */
+  nodeStatus(): NodeStatusMessage {
+    const { options, gate, storage } = this.#parts;
+    const { newest } = this.#parts.agreement();
+    return {
+      type: "node-status",
+      clusterAddress: options.clusterAddress,
+      sealed: !gate.isOpen,
+      appliedIndex: storage.written.index,
+      supportedVersion: options.supportedVersion,
+      digestIndex: newest.index,
+      digest: newest.digest,
     };
   }
 

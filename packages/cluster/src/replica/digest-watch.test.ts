@@ -54,14 +54,26 @@ describe("DigestWatch", () => {
     ).toEqual({ type: "split", index: 1_024 });
   });
 
-  it("does not count learners, nor a node's second word", () => {
+  it("counts no learner for a majority, and convicts one that differs from it", () => {
+    const made = watch([
+      [8, B],
+      [9, B],
+      [1, A],
+    ]);
+    expect(made.judge(1_024, VOTERS)).toBeUndefined();
+    made.report(2, 1_024, A);
+    expect(made.judge(1_024, VOTERS)).toEqual({ type: "convicted", index: 1_024, nodes: [8, 9] });
+  });
+
+  it("takes a node's newest word, and hears no news in the same word again", () => {
     const made = watch([
       [1, A],
       [2, A],
-      [9, B],
+      [3, A],
     ]);
-    expect(made.report(2, 1_024, B)).toBe(false);
-    expect(made.judge(1_024, VOTERS)).toBeUndefined();
+    expect(made.report(2, 1_024, A)).toBe(false);
+    expect(made.report(2, 1_024, B)).toBe(true);
+    expect(made.judge(1_024, VOTERS)).toEqual({ type: "convicted", index: 1_024, nodes: [2] });
   });
 
   it("remembers the newest indices only", () => {

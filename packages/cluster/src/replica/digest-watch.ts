@@ -8,7 +8,7 @@ import { toHex } from "@strongroom/runtime";
 import type { Milestone } from "../state/types.ts";
 
 export type DigestJudgement =
-  /** `nodes` are the voters that differ from the majority at `index`. */
+  /** `nodes` are those that differ from the majority of the voters at `index`, learners too. */
   | { readonly type: "convicted"; readonly index: number; readonly nodes: readonly number[] }
   /** All voters have spoken and no majority agrees. */
   | { readonly type: "split"; readonly index: number };
@@ -24,13 +24,14 @@ export class DigestWatch {
   /** By index, ascending: what each node reported. */
   readonly #reports = new Map<number, Map<number, string>>();
 
-  /** The index is new to this node, or the report to this index. */
+  /** Whether it is news: the index, the node at this index, or what the node says, after it has looked again. */
   report(node: number, index: number, digest: Uint8Array): boolean {
     const known = this.#reports.get(index);
     if (known === undefined && this.#isTooOld(index)) return false;
     const reports = known ?? new Map<number, string>();
-    if (reports.has(node)) return false;
-    reports.set(node, toHex(digest));
+    const text = toHex(digest);
+    if (reports.get(node) === text) return false;
+    reports.set(node, text);
     this.#reports.set(index, reports);
     this.#forget();
     return true;
@@ -48,13 +49,12 @@ export class DigestWatch {
       heard++;
       camps.set(digest, (camps.get(digest) ?? 0) + 1);
     }
-    if (camps.size < 2) return undefined;
     for (const [digest, count] of camps) {
       if (count <= voters.length / 2) continue;
-      const nodes = voters.filter((voter) => (reports.get(voter) ?? digest) !== digest);
-      return { type: "convicted", index, nodes };
+      const nodes = [...reports].filter(([, reported]) => reported !== digest).map(([node]) => node);
+      return nodes.length === 0 ? undefined : { type: "convicted", index, nodes };
     }
-    return heard === voters.length ? { type: "split", index } : undefined;
+    return camps.size > 1 && heard === voters.length ? { type: "split", index } : undefined;
   }
 
   /** Whether a strict majority of the voters reported `digest` at `index`. */

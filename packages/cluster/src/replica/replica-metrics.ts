@@ -5,6 +5,7 @@
 import type { NodeId } from "@strongroom/raft";
 import type { Counter, Gauge, Histogram, Metrics } from "@strongroom/runtime";
 import type { ClusterStatus } from "../port/cluster-status.ts";
+import type { ScrubResult } from "../scrub/scrub-pass.ts";
 import type { PeerMessage } from "../transport/message.ts";
 import type { Effect } from "./effects.ts";
 
@@ -24,6 +25,8 @@ export class ReplicaMetrics {
   readonly #syncs: Histogram;
   readonly #entries: Histogram;
   readonly #stalls: Histogram;
+  readonly #scrubs: Counter;
+  readonly #scrubFailed: Gauge;
   readonly #groupsAtMs = new Map<number, number>();
   readonly #heartbeatsAtMs = new Map<NodeId, number>();
   readonly #roundTrips = new Map<NodeId, Histogram>();
@@ -62,11 +65,21 @@ export class ReplicaMetrics {
       "Entries that one sync of the log made durable.",
       COUNT_BOUNDS,
     );
+    this.#scrubs = metrics.counter("strongroom_scrub_passes", "Times that all rows were read back from the disk.");
+    this.#scrubFailed = metrics.gauge(
+      "strongroom_scrub_failed",
+      "1 if the rows on the disk are not those that were applied, by the last look, else 0.",
+    );
     this.#stalls = metrics.histogram(
       "strongroom_replica_stall",
       "Times for which the replica's thread stood still, in milliseconds.",
       TIME_BOUNDS,
     );
+  }
+
+  scrubbed({ difference }: ScrubResult): void {
+    this.#scrubs.add();
+    this.#scrubFailed.set(difference === undefined ? 0 : 1);
   }
 
   /** What the replica is about to have done. */

@@ -22,6 +22,7 @@ import { assert, type LogFields, present } from "@strongroom/runtime";
 import { KEY_KIND } from "@strongroom/storage";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
+import type { ScrubResult } from "../scrub/scrub-pass.ts";
 import type { ApplyResult } from "../state/types.ts";
 import { isDriverMessage, type PeerMessage } from "../transport/message.ts";
 import { Control, type ControlView } from "./control.ts";
@@ -111,13 +112,12 @@ export class Replica {
       alarm: (text, fields) => this.#log("error", text, fields),
     });
     this.#control = new Control({
-      id,
-      clusterId: options.clusterId,
+      options,
       raft: this.#raft,
       peers: this.#peers,
       gate: parts.gate,
       storage: this.#storage,
-      agreed: () => this.#agreement.agreed,
+      agreement: () => this.#agreement,
       emit: (effect) => this.#effects.push(effect),
     });
     this.#agreement = new StateAgreement(
@@ -131,6 +131,7 @@ export class Replica {
         alarm: (text, fields) => this.#log("error", text, fields),
       },
     );
+    this.#agreement.passed(parts.state.milestones);
   }
 
   // Events. Each is remembered for the next turn; the order among those of one turn is that of their arrival, except
@@ -197,6 +198,14 @@ export class Replica {
 
   snapshotReceived(received: ReceivedGeneration): void {
     this.#inbox.push(() => this.#storage.snapshotReceived(received));
+  }
+
+  /** This node's rows were read back from its disk. */
+  scrubbed(result: ScrubResult): void {
+    this.#inbox.push(() => {
+      this.#agreement.scrubbed(result);
+      this.#statusDue = true;
+    });
   }
 
   snapshotSent(to: NodeId, ok: boolean): void {
@@ -392,7 +401,9 @@ export class Replica {
       assert(message.type === "MsgStorageApply", "the state machine is told to apply");
       this.#storage.apply(message);
     } else if (message.type === "MsgSnap") {
-      this.#effects.push({ type: "send-snapshot", to: message.to, term: message.term });
+      // Rows that are not what was applied are nobody's to have.
+      if (this.#agreement.isDoubted) this.snapshotSent(message.to, false);
+      else this.#effects.push({ type: "send-snapshot", to: message.to, term: message.term });
     } else if (message.from === this.#options.id || message.type === "MsgTransferLeader") {
       // A former leader does not pass on what others asked of it to read: they ask again, and peers speak for themselves.
       this.#outbox.post(message.to, message);
@@ -467,16 +478,8 @@ export class Replica {
 
   #sendStatus(): void {
     this.#statusDue = false;
-    for (const id of this.#peers.up())
-      this.#outbox.post(id, {
-        type: "node-status",
-        clusterAddress: this.#options.clusterAddress,
-        sealed: !this.#parts.gate.isOpen,
-        appliedIndex: this.#storage.written.index,
-        supportedVersion: this.#options.supportedVersion,
-        digestIndex: this.#agreement.newest.index,
-        digest: this.#agreement.newest.digest,
-      });
+    const status = this.#control.nodeStatus();
+    for (const id of this.#peers.up()) this.#outbox.post(id, status);
   }
 
   #maintain(): void {

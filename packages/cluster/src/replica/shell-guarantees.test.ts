@@ -1,9 +1,11 @@
 /** Promises of docs/guarantees.md that need the whole of a node: the shell around the replica, and its worker. */
+
 import { toNodeId } from "@strongroom/raft";
 import { MetricsRegistry, silentLogger, utf8 } from "@strongroom/runtime";
 import { nodeClock, nodeRandom, nodeTimers } from "@strongroom/runtime/node";
 import { type Invalidation, KEY_KIND, makeKey, type Table, type TableOp } from "@strongroom/storage";
 import { afterEach, describe, expect, it } from "vitest";
+import { DEFAULT_SCRUB } from "../scrub/scrubber.ts";
 import { INITIAL_GENERATION } from "../state/generation-store.ts";
 import { MemoryGenerations } from "../state/memory-generations.ts";
 import { TestCluster, TestKeys, type TestNode } from "../testing/nodes.ts";
@@ -74,6 +76,7 @@ async function endOf(parts: { generations: MemoryGenerations; disk: FailingDisk 
       flushEveryBytes: DEFAULT_FLUSH_EVERY_BYTES,
       seeds: [],
       supportedVersion: 1,
+      scrub: DEFAULT_SCRUB,
       tickMs: 1,
     },
     {

@@ -22,6 +22,7 @@ import type { CommandAuthenticator } from "../authenticator.ts";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
 import type { ReplicaChannel } from "../port/worker-port.ts";
+import { Scrubber, type ScrubberOptions } from "../scrub/scrubber.ts";
 import { SnapshotSink } from "../snapshot/sink.ts";
 import { SnapshotSource } from "../snapshot/source.ts";
 import type { ReceivedSnapshot, SnapshotSigner } from "../snapshot/types.ts";
@@ -44,6 +45,7 @@ import { receiveSnapshot, sendSnapshot } from "./snapshot-transfer.ts";
 
 export interface ReplicaShellOptions extends ReplicaOptions {
   readonly tickMs: number;
+  readonly scrub: ScrubberOptions;
 }
 
 export interface ReplicaShellParts {
@@ -88,6 +90,7 @@ export class ReplicaShell {
   readonly #metrics: ReplicaMetrics;
   readonly #gate: AuthenticatorGate;
   readonly #wal: WalHandle;
+  readonly #scrubber: Scrubber;
   readonly #control: ControlPlane;
   readonly #workers = new Map<number, Worker>();
   #generation: string;
@@ -130,6 +133,17 @@ export class ReplicaShell {
         this.#event(() => this.#replica.synced(token));
       },
       onFatal: (error) => this.#fatal(error),
+    });
+    const { clock, timers } = parts;
+    this.#scrubber = new Scrubber(options.scrub, {
+      clock,
+      timers,
+      table: () => this.#table,
+      onResult: (result) => {
+        this.#metrics.scrubbed(result);
+        this.#event(() => this.#replica.scrubbed(result));
+      },
+      onError: (error) => this.#fatal(error),
     });
     this.#control = new ControlPlane(options.id, parts.transport, (worker, message) => this.#post(worker, [message]));
   }
@@ -175,6 +189,7 @@ export class ReplicaShell {
     if (!wasRunning) return;
     await this.#parts.transport.close();
     await this.#wal.close();
+    await this.#scrubber.stop();
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onQuiet = resolve));
     await this.#table.close();
     await this.#standby?.table.close();
@@ -196,6 +211,7 @@ export class ReplicaShell {
       onSnapshotStream: (from, stream) => void this.#receiveSnapshot(from, stream),
     });
     this.#stopTicks = timers.every(this.#options.tickMs, () => this.#tick());
+    this.#scrubber.start();
     this.#event(() => {});
   }
 
@@ -435,6 +451,9 @@ export class ReplicaShell {
     if ([...this.#workers.values()].some((worker) => worker.generation !== this.#generation)) return;
     this.#retiring = true;
     try {
+      // A pass over the old one is of no use any more; one over the new one begins anew.
+      await this.#scrubber.stop();
+      if (!this.#ended) this.#scrubber.start();
       await old.close();
       await this.#parts.generations.retainOnly(this.#generation);
     } catch (error) {

@@ -57,4 +57,32 @@ describe("StateAgreement", () => {
       ["refuse", "alarm"],
     ]);
   });
+
+  it("has a node whose disk differs from what it applied say what its disk holds, and be convicted by the others", () => {
+    const { agreements, seen } = nodes(3);
+    exchange(agreements, [1, 1, 1]);
+    const [, , third] = agreements as [StateAgreement, StateAgreement, StateAgreement];
+    expect(third.agreed?.index).toBe(1_024);
+    const difference = new Uint8Array(32).fill(7);
+    third.scrubbed({ index: 1_030, rows: 5, difference });
+    expect(third.agreed).toBeUndefined();
+    for (const agreement of agreements) agreement.heard(3, third.newest);
+    for (const agreement of agreements) agreement.tick(false);
+    expect(seen).toEqual([["alarm"], ["alarm"], ["alarm", "quarantine"]]);
+  });
+
+  it("refuses writes on a single voter whose disk differs, and convicts nobody before there is anything to compare", () => {
+    const alone = nodes(1);
+    const difference = new Uint8Array(32).fill(7);
+    alone.agreements[0]?.scrubbed({ index: 10, rows: 5, difference });
+    alone.agreements[0]?.tick(true);
+    expect(alone.seen).toEqual([["alarm", "refuse"]]);
+    const three = nodes(3);
+    three.agreements[0]?.scrubbed({ index: 10, rows: 5, difference });
+    three.agreements[0]?.tick(true);
+    expect(three.seen[0]).toEqual(["alarm"]);
+    exchange(three.agreements, [1, 1, 1]);
+    three.agreements[0]?.tick(false);
+    expect(three.seen[0]).toEqual(["alarm", "quarantine"]);
+  });
 });

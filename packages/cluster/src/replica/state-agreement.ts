@@ -1,5 +1,7 @@
 /** What follows from `DigestWatch`: a convicted node ends, and where nobody can be convicted the leader refuses writes. */
 import type { LogFields } from "@strongroom/runtime";
+import type { ScrubResult } from "../scrub/scrub-pass.ts";
+import { RowDigest } from "../state/row-digest.ts";
 import type { Milestone } from "../state/types.ts";
 import { DigestWatch, milestoneDigest } from "./digest-watch.ts";
 import type { Effect } from "./effects.ts";
@@ -29,6 +31,8 @@ export class StateAgreement {
   #newest: StateReport = { index: 0, digest: new Uint8Array(0) };
   /** Of this node, oldest first. */
   #milestones: readonly Milestone[] = [];
+  /** What the rows on the disk have more than those that were applied. */
+  #difference: Uint8Array | undefined;
   #convictedAt: number | undefined;
   #convictedTicks = 0;
 
@@ -45,17 +49,44 @@ export class StateAgreement {
 
   /** This node's newest milestone that most voters have come to alike. Only such a one is worth a signature. */
   get agreed(): Milestone | undefined {
+    if (this.#difference !== undefined) return undefined;
     const voters = this.#parts.voters();
     return this.#milestones.findLast((own) => this.#watch.isAgreed(own.index, milestoneDigest(own), voters));
+  }
+
+  /** The disk does not hold what was applied: this node stands by nothing that it holds. */
+  get isDoubted(): boolean {
+    return this.#difference !== undefined;
   }
 
   /** This node's own state has come past milestones. */
   passed(milestones: readonly Milestone[]): void {
     this.#milestones = [...this.#milestones, ...milestones].slice(-MILESTONES_WATCHED);
-    for (const milestone of milestones) {
-      this.#newest = { index: milestone.index, digest: milestoneDigest(milestone) };
-      this.heard(this.#parts.id, this.#newest);
-    }
+    for (const milestone of milestones) this.#report(milestone);
+  }
+
+  /**
+   * This node has read its rows back. What it says of itself from now on is what its disk holds, so that the others can tell
+   * who is right; that it differs from what it applied convicts nobody yet.
+   */
+  scrubbed({ index, rows, difference }: ScrubResult): void {
+    this.#difference = difference;
+    if (difference === undefined) return;
+    const text =
+      "the rows on this node's disk are not those that it applied: its disk, its memory or its software is at fault";
+    this.#parts.alarm(text, { index, rows });
+    const voters = this.#parts.voters();
+    // Nobody else can say who is right.
+    if (voters.length === 1 && voters[0] === this.#parts.id) this.#parts.refuseWrites();
+    const newest = this.#milestones.at(-1);
+    if (newest !== undefined) this.#report(newest);
+  }
+
+  #report(milestone: Milestone): void {
+    const digest = RowDigest.from(milestone.digest);
+    if (this.#difference !== undefined) digest.add(String.fromCharCode(...this.#difference));
+    this.#newest = { index: milestone.index, digest: milestoneDigest({ ...milestone, digest: digest.bytes() }) };
+    this.heard(this.#parts.id, this.#newest);
   }
 
   /** A node has said what its state was. */

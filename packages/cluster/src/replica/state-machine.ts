@@ -11,6 +11,8 @@ export interface ReplicaStateMachine {
   readonly logTimeMs: number;
   /** What the state is after the entry at `appliedIndex`. */
   milestone(): Milestone;
+  /** The latest ones, oldest first. */
+  readonly milestones: readonly Milestone[];
   /** Of the newest signed checkpoint; 0 without one. */
   readonly checkpointIndex: Index;
   apply(entries: readonly Entry[], context: ApplyContext): ApplyResult;

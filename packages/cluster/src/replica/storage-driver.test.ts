@@ -29,6 +29,7 @@ function stateAt(index: number): ReplicaStateMachine {
     milestone: () => {
       throw new Error("nobody compares states here");
     },
+    milestones: [],
     checkpointIndex: toIndex(index),
     apply: () => {
       throw new Error("nothing is applied here");

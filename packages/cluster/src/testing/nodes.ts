@@ -22,6 +22,7 @@ import type { LogTailLimits } from "../replica/log-tail.ts";
 import { DEFAULT_FLUSH_EVERY_BYTES, DEFAULT_TAIL_LIMITS, DEFAULT_TIMINGS } from "../replica/options.ts";
 import { bootstrapTable } from "../replica/recovered.ts";
 import { ReplicaShell, type ReplicaShellOptions } from "../replica/shell.ts";
+import { DEFAULT_SCRUB, type ScrubberOptions } from "../scrub/scrubber.ts";
 import { type GenerationStore, INITIAL_GENERATION } from "../state/generation-store.ts";
 import { Generations } from "../state/generations.ts";
 import { MemoryGenerations } from "../state/memory-generations.ts";
@@ -58,6 +59,7 @@ export interface TestWorld {
 
 export interface TestNodeOptions {
   readonly flushEveryBytes?: number;
+  readonly scrub?: ScrubberOptions;
   readonly tailLimits?: LogTailLimits;
   readonly sealed?: boolean;
   /** How far this node's wall clock is off. */
@@ -343,6 +345,7 @@ export class TestCluster {
       seeds: [],
       supportedVersion: 1,
       tickMs: 5,
+      scrub: options.scrub ?? DEFAULT_SCRUB,
     };
   }
 }
