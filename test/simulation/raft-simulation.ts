@@ -44,16 +44,20 @@ const TICK = 100;
 const START_INDEX = toIndex(2);
 const SNAPSHOT_TIMEOUT = 20 * TICK;
 const RECOVERY_TICKS = 4000;
+const STRAGGLE_TICKS = 60;
 
 /** What is in force in this run, in percent of the chances that there are. */
 interface Faults {
   readonly loss: number;
   readonly duplicate: number;
   readonly maxDelay: number;
+  /** Of messages that take much longer than others, and find another world. */
+  readonly straggle: number;
   readonly maxWrite: number;
   readonly kill: number;
   readonly pause: number;
   readonly partition: number;
+  readonly heal: number;
   readonly membership: number;
   readonly transfer: number;
   readonly compact: number;
@@ -119,10 +123,13 @@ class RaftSimulation {
       loss: some(60, 20),
       duplicate: some(50, 20),
       maxDelay: TICK * (1 + random.below(random.chance(30) ? 20 : 3)),
+      straggle: some(50, 5),
       maxWrite: TICK * (1 + random.below(random.chance(30) ? 15 : 2)),
       kill: some(70, 4),
       pause: some(40, 3),
       partition: some(50, 4),
+      // A cut that outlasts an election leaves two leaders, of whom one does not know.
+      heal: random.chance(50) ? 1 : 5,
       membership: some(50, 15),
       transfer: some(40, 5),
       compact: some(60, 30),
@@ -148,9 +155,10 @@ class RaftSimulation {
       maxInflightMessages: 1 + random.below(tiny ? 3 : 64),
       maxInflightBytes: maxSizePerMessage * (1 + random.below(8)),
     };
-    const count = 1 + random.below(7);
+    const count = random.chance(70) ? 3 + random.below(5) : 1 + random.below(7);
     const ids = Array.from({ length: count }, (_, i) => toNodeId(i + 1));
-    const voters = ids.slice(0, 1 + random.below(count));
+    // Some are left over to be added. Mostly all vote, since little can go wrong among one or two.
+    const voters = ids.slice(0, random.chance(60) ? count : 1 + random.below(count));
     for (const id of ids) this.#nodes.set(id, this.#create(id, voters));
     this.#oracle = new RaftOracle(new Map([...this.#nodes].map(([id, { disk }]) => [id, disk])));
   }
@@ -378,7 +386,7 @@ class RaftSimulation {
     }
     const copies = this.#faulty && this.#random.chance(this.#faults.duplicate) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
-      this.#scheduler.after(this.#delay(this.#faults.maxDelay), () => {
+      this.#scheduler.after(this.#transit(), () => {
         if (to.raw === undefined) return;
         this.#later(to, 1, (raw) => {
           raw.step(message);
@@ -397,6 +405,11 @@ class RaftSimulation {
     return this.#cut.has(`${from}>${to}`) || this.#random.chance(this.#faults.loss);
   }
 
+  #transit(): number {
+    const { maxDelay, straggle } = this.#faults;
+    return this.#delay(this.#faulty && this.#random.chance(straggle) ? STRAGGLE_TICKS * TICK : maxDelay);
+  }
+
   #delay(max: number): number {
     return 1 + this.#random.below(this.#faulty ? max : TICK / 2);
   }
@@ -405,15 +418,15 @@ class RaftSimulation {
   #workLater(): void {
     this.#scheduler.after(1 + this.#random.below(TICK), () => {
       const node = this.#anyNode();
-      if (node.raw !== undefined && this.#scheduler.now >= node.pausedUntil) {
-        this.#request(node, node.raw);
-        this.#turn(node);
-      }
+      const committed = this.#oracle.maxCommit;
+      // A paused process finds what was asked of it meanwhile, in order with all else that came.
+      this.#later(node, 1, (raw) => this.#request(node, raw, committed));
       this.#workLater();
     });
   }
 
-  #request(node: SimulatedNode, raw: RawNode): void {
+  // `committed`: what was known as committed anywhere when the client asked.
+  #request(node: SimulatedNode, raw: RawNode, committed: number): void {
     const draw = this.#random.below(100);
     // While the group recovers, few enough that those with the smallest limits catch up.
     if (draw < (this.#faulty ? 50 : 3)) {
@@ -424,7 +437,7 @@ class RaftSimulation {
         throw new LawBroken("a proposal is not where it was said to be");
     } else if (draw < 90) {
       const context = ++this.#asked;
-      this.#reads.set(context, this.#oracle.maxCommit);
+      this.#reads.set(context, committed);
       raw.readIndex(context);
     } else if (this.#faulty && this.#random.chance(this.#faults.membership)) {
       this.#changeMembership(raw);
@@ -476,17 +489,18 @@ class RaftSimulation {
     this.#scheduler.after(1 + this.#random.below(2 * TICK), () => {
       if (!this.#faulty) return;
       const node = this.#anyNode();
-      const { kill, pause, partition } = this.#faults;
+      const { kill, pause, partition, heal } = this.#faults;
       if (node.raw === undefined) {
         if (this.#random.chance(20)) this.#start(node);
       } else if (this.#random.chance(kill)) {
         this.#kill(node);
       } else if (this.#random.chance(pause)) {
         this.#oracle.mark("node paused");
-        node.pausedUntil = this.#scheduler.now + this.#random.below(40 * TICK);
+        const paused = this.#random.chance(50) ? (this.#leader() ?? node) : node;
+        paused.pausedUntil = this.#scheduler.now + this.#random.below(40 * TICK);
       }
       if (this.#random.chance(partition)) this.#partition();
-      else if (this.#random.chance(5)) this.#cut.clear();
+      else if (this.#random.chance(heal)) this.#cut.clear();
       this.#faultLater();
     });
   }
@@ -495,7 +509,11 @@ class RaftSimulation {
   #partition(): void {
     this.#oracle.mark("links cut");
     const oneWay = this.#random.chance(50);
-    const side = new Set([...this.#nodes.keys()].filter(() => this.#random.chance(40)));
+    const share = this.#random.chance(50) ? 40 : 20;
+    const side = new Set([...this.#nodes.keys()].filter(() => this.#random.chance(share)));
+    // A leader with a minority is one who is deposed and does not know.
+    const leader = this.#leader();
+    if (leader !== undefined && this.#random.chance(50)) side.add(leader.id);
     for (const from of this.#nodes.keys()) {
       for (const to of this.#nodes.keys()) {
         if (side.has(from) && !side.has(to)) {
