@@ -8,7 +8,7 @@ import type { Histogram } from "@strongroom/runtime";
 import { BackgroundWork } from "./background/background-work.ts";
 import type { CoreDependencies } from "./dependencies.ts";
 import { ClosingError } from "./errors.ts";
-import type { LeaseStore } from "./lease/lease-store.ts";
+import { createLeases, type Leases } from "./lease/leases.ts";
 import { MountSweeper } from "./mount-sweeper.ts";
 import { Mounts } from "./mounts.ts";
 import { AuditTrail } from "./pipeline/audit-trail.ts";
@@ -52,22 +52,41 @@ export class Core {
   private constructor(dependencies: CoreDependencies) {
     const { store, barrier, backends, entropy, logger, metrics } = dependencies;
     this.#dependencies = dependencies;
-    const leases = UNKEPT_LEASES;
-    const tokens = tokenServices({ barrier, leases, entropy });
+    const mounts = new Mounts(barrier, backends, dependencies.leaseTtls);
+    this.#mounts = mounts;
+    this.background = new BackgroundWork({ store, barrier, logger, metrics });
+    const leases: Leases = createLeases({
+      ...dependencies,
+      mounts,
+      // Leases end tokens, and tokens have leases: one of them has to be told of the other later.
+      tokens: {
+        expire: (leader, hash) => tokenSweeper.expire(leader, hash),
+        revoke: (leader, hash) => tokenSweeper.revoke(leader, hash),
+      },
+      context: (tx, mount, wait) => {
+        const storage = mounts.storage(tx, mount);
+        return { storage, nowMs: store.logTimeMs(), mount: mount.info, entropy, kdf: dependencies.kdf, ...wait };
+      },
+      onWorked: (mountUuid) => {
+        if (mountSweeper.waitsFor(mountUuid)) void this.background.run(mountSweeper.name);
+      },
+    });
+    const mountSweeper = new MountSweeper({ mounts, leases: leases.tasks, logger });
+    const tokens = tokenServices({ barrier, leases: leases.manager, entropy });
     this.#tokens = tokens;
-    this.#mounts = new Mounts(barrier, backends, dependencies.leaseTtls);
+    const tokenSweeper = new TokenSweeper(tokens);
     this.#policies = new PolicyStore(barrier);
     const wrapper = new ResponseWrapper({ barrier, tokens });
-    this.background = new BackgroundWork({ store, barrier, logger, metrics });
-    this.background.register(new MountSweeper({ mounts: this.#mounts, logger }));
-    this.background.register(new RequestIdSweeper(barrier));
-    this.background.register(new TokenSweeper(tokens));
+    for (const task of [mountSweeper, new RequestIdSweeper(barrier), tokenSweeper, ...leases.background]) {
+      this.background.register(task);
+    }
     this.#systems = systemBackends({
       dependencies,
       mounts: this.#mounts,
       tokens,
       policies: this.#policies,
       passwordPolicies: new PasswordPolicyStore(barrier),
+      leases,
       wrapper,
     });
     this.#pipeline = new Pipeline({
@@ -211,12 +230,3 @@ export class Core {
     });
   }
 }
-
-/** Until leases are kept: tokens end by their time, and nothing else does. */
-const UNKEPT_LEASES: LeaseStore = {
-  register: () => "",
-  lookup: () => undefined,
-  renew: () => undefined,
-  release: () => undefined,
-  revokeOf: () => Promise.resolve(),
-};

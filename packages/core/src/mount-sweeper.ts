@@ -1,8 +1,9 @@
 /**
- * Deletes the rows of mounts that are gone. Taking a mount away only moves it to the table's closing list, in one command
- * with the epoch; every write to it that was on its way fails at its guard, so from that entry on the mount's rows can only
- * become fewer. The sweep reads them from a state that is proven to show that entry, deletes them in bounded commands, and
- * takes the mount off the list when a pass finds nothing. One that dies half-way leaves nothing that the next does not finish.
+ * Revokes the leases and then deletes the rows of mounts that are gone. Taking a mount away only moves it to the table's
+ * closing list, in one command with the epoch; every write to it that was on its way fails at its guard, so from that entry
+ * on its leases and rows can only become fewer. While it has a lease its rows stay, for its engine to undo that lease with;
+ * one that cannot be revoked keeps the mount closing until somebody forces it. Rows are read from a state that is proven to
+ * show the closing entry and deleted in bounded commands. One that dies half-way leaves nothing that the next does not finish.
  */
 
 import { scopeKey } from "@strongroom/barrier";
@@ -10,6 +11,8 @@ import type { Logger } from "@strongroom/runtime";
 import { type Invalidation, prefixRange } from "@strongroom/storage";
 import type { BackgroundTask } from "./background/background-work.ts";
 import type { LeaderStore } from "./background/leader-store.ts";
+
+import type { LeaseTasks } from "./lease/lease-tasks.ts";
 import { type Mounts, scopeOf } from "./mounts.ts";
 import { changesEpoch } from "./system-scope.ts";
 
@@ -19,11 +22,24 @@ export class MountSweeper implements BackgroundTask {
   readonly name = "mount-sweep";
   readonly everyMs = 60_000;
   readonly #mounts: Mounts;
+  readonly #leases: Pick<LeaseTasks, "endAll" | "hasLeases">;
   readonly #logger: Logger;
+  /** By uuid: mounts whose leases are being revoked. */
+  readonly #waiting = new Set<string>();
 
-  constructor(parts: { readonly mounts: Mounts; readonly logger: Logger }) {
+  constructor(parts: {
+    readonly mounts: Mounts;
+    readonly leases: Pick<LeaseTasks, "endAll" | "hasLeases">;
+    readonly logger: Logger;
+  }) {
     this.#mounts = parts.mounts;
+    this.#leases = parts.leases;
     this.#logger = parts.logger;
+  }
+
+  /** Whether the last pass left this mount for its leases. */
+  waitsFor(mountUuid: string): boolean {
+    return this.#waiting.has(mountUuid);
   }
 
   wakesOn(event: Invalidation): boolean {
@@ -33,7 +49,16 @@ export class MountSweeper implements BackgroundTask {
   /** Sweeps all that is closing at this moment. */
   async run(store: LeaderStore): Promise<void> {
     const closing = await store.read((tx) => this.#mounts.table(tx, "read").state.closing);
-    for (const { uuid } of closing) await this.#sweepMount(store, uuid);
+    const left = new Set(closing.map(({ uuid }) => uuid));
+    for (const uuid of this.#waiting) if (!left.has(uuid)) this.#waiting.delete(uuid);
+    for (const mount of closing) {
+      // Said before it is looked at: what is worked off from here on asks for another pass.
+      this.#waiting.add(mount.uuid);
+      await this.#leases.endAll(store, mount);
+      if (await this.#leases.hasLeases(store, mount)) continue;
+      await this.#sweepMount(store, mount.uuid);
+      this.#waiting.delete(mount.uuid);
+    }
   }
 
   async #sweepMount(store: LeaderStore, uuid: string): Promise<void> {

@@ -13,8 +13,6 @@ export interface LeaseEntry {
   readonly renewable: boolean;
   readonly ttlSeconds: number;
   readonly maxTtlSeconds: number;
-  /** 0: none. */
-  readonly latestMs: number;
   readonly internal: Internal;
   /**
    * `live`: usable until it expires. `revoking`: it is over, and its effect outside is being undone. `irrevocable`: that failed

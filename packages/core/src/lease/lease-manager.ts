@@ -62,7 +62,6 @@ export class LeaseManager implements LeaseStore {
         renewable: lease.renewable,
         ttlSeconds: lease.ttlSeconds ?? 0,
         maxTtlSeconds: lease.maxTtlSeconds ?? 0,
-        latestMs: lease.latestMs ?? 0,
         internal: lease.internal,
         state: "live",
         dueMs: expireTimeMs,
@@ -91,7 +90,6 @@ export class LeaseManager implements LeaseStore {
       internal: entry.internal,
       ttlSeconds: entry.ttlSeconds,
       maxTtlSeconds: entry.maxTtlSeconds,
-      ...(entry.latestMs === 0 ? {} : { latestMs: entry.latestMs }),
     };
   }
 

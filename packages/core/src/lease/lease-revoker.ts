@@ -142,15 +142,12 @@ export class LeaseRevoker {
     table: MountTable,
     { ref, entry, mount, nowMs }: { ref: LeaseRef; entry: LeaseEntry; mount: Mount | undefined; nowMs: number },
   ): ClaimedLease {
-    const claimedUntilMs =
-      nowMs + (entry.kind === "token" ? TOKEN_CLAIM_MS : REVOKE_LIMIT_MS + retryMs(entry.attempts + 1));
-    const after = {
-      ...entry,
-      state: "revoking",
-      attempts: entry.attempts + 1,
-      claimedUntilMs,
-      dueMs: claimedUntilMs,
-    } as const;
+    const token = entry.kind === "token";
+    const claimedUntilMs = nowMs + (token ? TOKEN_CLAIM_MS : REVOKE_LIMIT_MS + retryMs(entry.attempts + 1));
+    const attempts = entry.attempts + 1;
+    // Whether a token is over is said by its own row: its lease is not, unless somebody revoked it.
+    const state = token ? entry.state : "revoking";
+    const after: LeaseEntry = { ...entry, state, attempts, claimedUntilMs, dueMs: claimedUntilMs };
     this.#parts.rows.replace(tx, ref, { before: entry, after });
     return { ref, leaseId: leaseIdOf(table, ref), entry, claimedUntilMs, mount };
   }

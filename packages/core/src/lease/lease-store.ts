@@ -21,8 +21,6 @@ export interface NewLease {
   /** As the backend granted it, for renewals; 0 or missing: the mount's. */
   readonly ttlSeconds?: number;
   readonly maxTtlSeconds?: number;
-  /** No renewal passes it: the end of a batch token that it came with. Missing: none. */
-  readonly latestMs?: number;
 }
 
 export interface Lease extends NewLease, Omit<HeldLease, "path" | "incrementSeconds"> {}

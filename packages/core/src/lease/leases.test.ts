@@ -276,7 +276,7 @@ describe("expiry", () => {
     world.time.advance(HOUR_MS);
     await world.expire();
     expect(world.tokenCalls.sort()).toEqual(["expire 0101", "revoke 0202", "revoke 0202"]);
-    expect([await stateOf(ids[2] ?? ""), await stateOf(ids[0] ?? "")]).toEqual(["gone", "revoking"]);
+    expect([await stateOf(ids[2] ?? ""), await stateOf(ids[0] ?? "")]).toEqual(["gone", "live"]);
     await world.write((tx) => world.leases.manager.release(tx, ids[0] ?? ""));
     await world.write((tx) => world.leases.manager.release(tx, ids[1] ?? ""));
     expect(await world.leaseRows()).toBe(0);

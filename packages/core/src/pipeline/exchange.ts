@@ -33,6 +33,8 @@ export interface Visit {
   readonly target: Target | undefined;
   /** Undefined where none is asked for. */
   readonly bearer: Bearer | undefined;
+  /** The bearer's token ends with this request. */
+  readonly lastUse: boolean;
   readonly mode: Mode;
   /** The log's time, one value a run. */
   readonly nowMs: number;

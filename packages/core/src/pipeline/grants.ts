@@ -6,7 +6,7 @@ import type { CoreResult, LeaseInfo } from "../request.ts";
 import { issueLogin } from "../token/login.ts";
 import type { TokenServices } from "../token/token-services.ts";
 import { calculateTtl } from "../ttl.ts";
-import type { Visit } from "./exchange.ts";
+import { RunAgain, type Visit } from "./exchange.ts";
 
 /** Throws `LogicalError` for a grant that no token may have. */
 export function loginResult(tx: Transaction, visit: Visit, response: AuthResponse, tokens: TokenServices): CoreResult {
@@ -23,17 +23,19 @@ export function loginResult(tx: Transaction, visit: Visit, response: AuthRespons
 export function leaseOf(
   tx: Transaction,
   visit: Visit,
-  { lease, data, ttlSeconds }: DataResponse,
+  { lease, ttlSeconds }: DataResponse,
   tokens: TokenServices,
 ): { readonly lease?: LeaseInfo; readonly warnings: readonly string[] } {
-  const { exchange, bearer, nowMs } = visit;
+  const { exchange, bearer, lastUse, mode, nowMs } = visit;
   if (lease === undefined) {
     if (ttlSeconds === undefined) return { warnings: [] };
     return { lease: { leaseId: "", renewable: false, ttlSeconds }, warnings: [] };
   }
   const { mount } = present(visit.target, "a response comes from somewhere");
+  // A credential is read, and its lease is written.
+  if (mode === "read") throw new RunAgain("write");
   const { entry, hash } = present(bearer, "a secret is leased to a token");
-  if (exchange.writes && entry.numUses === 0) {
+  if (lastUse) {
     throw new LogicalError(
       "invalid_request",
       "Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.",
@@ -62,8 +64,10 @@ export function leaseOf(
     expireTimeMs,
     renewable: lease.renewable && entry.type !== "batch",
     internal: lease.internal,
-    data,
+    ttlSeconds: lease.ttlSeconds,
+    maxTtlSeconds: lease.maxTtlSeconds,
   });
   const leaseSeconds = Math.floor((expireTimeMs - issueTimeMs) / 1000);
-  return { lease: { leaseId, renewable: lease.renewable, ttlSeconds: leaseSeconds }, warnings: granted.warnings };
+  const renewable = lease.renewable && entry.type !== "batch";
+  return { lease: { leaseId, renewable, ttlSeconds: leaseSeconds }, warnings: granted.warnings };
 }

@@ -156,7 +156,7 @@ export class Pipeline {
     const { request, presented, trail } = exchange;
     const nowMs = dependencies.store.logTimeMs();
     const target = exchange.system ?? this.#engine(tx, request, mode);
-    const visit: Visit = { exchange, target, bearer: undefined, mode, nowMs, preparing };
+    const visit: Visit = { exchange, target, bearer: undefined, lastUse: false, mode, nowMs, preparing };
     if (isLogin(target) && request.operation !== "help") return answer(tx, visit, this.#parts);
     const circumstances = { remoteAddress: request.remoteAddress, nowMs };
     const bearer = tokens.authenticator.authenticate(tx, presented, mode, circumstances);
@@ -165,7 +165,8 @@ export class Pipeline {
     if (mode === "read") throw new RunAgain("write");
     let outcome: Outcome;
     try {
-      outcome = await answer(tx, { ...visit, bearer: afterThisUse(bearer) }, this.#parts);
+      const lastUse = bearer.entry.numUses === 1;
+      outcome = await answer(tx, { ...visit, bearer: afterThisUse(bearer), lastUse }, this.#parts);
     } catch (error) {
       if (!(error instanceof StrongroomError) || error instanceof PreparedStaleError) throw error;
       tx.discardWrites();

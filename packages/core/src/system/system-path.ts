@@ -6,6 +6,7 @@ import type { LogicalStorage, MountInfo, PathDefinition, RequestContext } from "
 import { assert, type Entropy } from "@strongroom/runtime";
 import type { Transaction } from "@strongroom/storage";
 import type { CoreDependencies } from "../dependencies.ts";
+import type { Leases } from "../lease/leases.ts";
 import type { Mounts } from "../mounts.ts";
 import type { PasswordPolicyStore } from "../policy/password-policy-store.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
@@ -41,6 +42,7 @@ export interface SystemServices {
   readonly tokens: TokenServices;
   readonly policies: PolicyStore;
   readonly passwordPolicies: PasswordPolicyStore;
+  readonly leases: Leases;
   readonly wrapper: ResponseWrapper;
 }
 

@@ -57,6 +57,13 @@ export class TokenSweeper implements BackgroundTask, TokenExpiry {
     });
   }
 
+  async revoke(store: LeaderStore, tokenHash: Uint8Array): Promise<void> {
+    await store.write((tx) => {
+      const entry = this.#tokens.lookup(tx, tokenHash, "write");
+      if (entry !== undefined && !entry.closing) this.#revoker.mark(tx, tokenHash, entry, "tree");
+    });
+  }
+
   /** All that belongs to the token but its own rows. */
   async #empty(store: LeaderStore, { hash, closing }: ClosingToken): Promise<void> {
     if (closing === "orphan") await this.#revoker.orphanChildren(store, hash);
