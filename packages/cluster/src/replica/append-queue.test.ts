@@ -24,6 +24,19 @@ describe("AppendQueue", () => {
     expect(queue.peek()).toBe(rider);
   });
 
+  it("completes what the disk has answered, and nothing that was asked of it later", () => {
+    const queue = new AppendQueue(HARD);
+    const messages = [1, 2, 3].map((index) => message({ entries: [{ ...ENTRY, index: toIndex(index) }] }));
+    const tokens = messages.map((one) => queue.push(one, undefined)?.token ?? 0);
+    queue.synced(tokens[1] as number);
+    for (const one of messages.slice(0, 2)) {
+      expect(queue.peek()).toBe(one);
+      queue.shift();
+    }
+    expect(queue.peek()).toBeUndefined();
+    expect(queue.isWaiting).toBe(true);
+  });
+
   it("writes a new term or vote, and lets a commit index ride with the next write", () => {
     const queue = new AppendQueue(HARD);
     const commit = { ...HARD, commit: toIndex(9) };
