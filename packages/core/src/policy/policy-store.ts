@@ -63,7 +63,8 @@ export class PolicyStore {
     let acl = this.#acls.get(key, tx.appliedIndex);
     if (acl === undefined) {
       acl = compileAcl(set.policies, identity);
-      this.#acls.fill(key, tx.appliedIndex, acl);
+      // What a transaction sees of its own writes is not the state yet.
+      if (!tx.dirty) this.#acls.fill(key, tx.appliedIndex, acl);
     }
     return acl;
   }
@@ -117,7 +118,7 @@ export class PolicyStore {
     if (set !== undefined) return set;
     const policies = [...new Set(names)].flatMap((name) => this.get(tx, name) ?? []);
     set = { policies, selectors: selectorsOf(policies), epoch: tx.epochRevision() };
-    this.#sets.fill(key, tx.appliedIndex, set);
+    if (!tx.dirty) this.#sets.fill(key, tx.appliedIndex, set);
     return set;
   }
 

@@ -1,8 +1,7 @@
-/** `sys/capabilities` and `sys/capabilities-self`: what a token may do on some paths. */
-import { definePath, type JsonValue, LogicalError } from "@strongroom/logical";
-import { utf8 } from "@strongroom/runtime";
+/** `sys/capabilities`, `sys/capabilities-self` and `sys/capabilities-accessor`: what a token may do on some paths. */
+import { definePath, type JsonValue } from "@strongroom/logical";
 import type { Acl } from "../policy/decision.ts";
-import { PATHS_FIELDS, pathsOf } from "./policy-body.ts";
+import { PATHS_FIELDS, pathsOf, tokenOfAccessor, tokenOfId } from "./policy-body.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
 export function capabilitiesPath({ policies, tokens }: SystemServices): SystemPath {
@@ -23,11 +22,7 @@ export function capabilitiesPath({ policies, tokens }: SystemServices): SystemPa
           const { transaction, token: own } = SystemContext.of(context);
           const paths = pathsOf(fields);
           const id = fields.get("token");
-          const token =
-            id === ""
-              ? own
-              : tokens.authenticator.find(transaction, tokens.authenticator.present(utf8(id)), "read", context.nowMs);
-          if (token === undefined) throw new LogicalError("invalid_request", "invalid token", { fromState: true });
+          const token = id === "" ? own : tokenOfId(tokens, transaction, id, context.nowMs);
           return { kind: "data", data: capabilitiesBody(policies.aclOf(transaction, token, "read"), paths) };
         },
       },
@@ -55,6 +50,30 @@ export function capabilitiesSelfPath({ policies }: SystemServices): SystemPath {
     },
     synopsis: "What this request's token may do on some paths.",
     description: "The default policy lets every token ask.",
+  });
+  return { path, access: "policy", run: "transaction", reply: "top-level" };
+}
+
+export function capabilitiesAccessorPath({ policies, tokens }: SystemServices): SystemPath {
+  const path = definePath({
+    pattern: "capabilities-accessor",
+    fields: {
+      ...PATHS_FIELDS,
+      accessor: { type: "string", description: "The accessor of the token asked about.", default: "" },
+    },
+    operations: {
+      update: {
+        summary: "What the token of an accessor may do on some paths.",
+        handler: (context, _request, fields) => {
+          const { transaction } = SystemContext.of(context);
+          const paths = pathsOf(fields);
+          const token = tokenOfAccessor(tokens, transaction, fields.get("accessor"), context.nowMs);
+          return { kind: "data", data: capabilitiesBody(policies.aclOf(transaction, token, "read"), paths) };
+        },
+      },
+    },
+    synopsis: "What the token of an accessor may do on some paths.",
+    description: "The token itself is not told.",
   });
   return { path, access: "policy", run: "transaction", reply: "top-level" };
 }

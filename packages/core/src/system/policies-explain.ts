@@ -1,10 +1,9 @@
 /** `sys/policies/explain`: why a request would be allowed or denied, without making it. */
 import { definePath, type JsonValue, LogicalError, OPERATIONS } from "@strongroom/logical";
-import { utf8 } from "@strongroom/runtime";
 import type { CompiledAcl } from "../policy/acl.ts";
 import type { AclOperation, AclQuery } from "../policy/decision.ts";
 import { type Explanation, explain } from "../policy/explain.ts";
-import type { TokenEntry } from "../token/token-entry.ts";
+import { tokenOfAccessor, tokenOfId } from "./policy-body.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
 const MAX_PATH_LENGTH = 4_096;
@@ -27,6 +26,11 @@ export function policiesExplainPath({ policies, tokens }: SystemServices): Syste
         description: "Another token than this request's: takes what sys/capabilities takes.",
         default: "",
       },
+      accessor: {
+        type: "string",
+        description: "Another token, by its accessor: takes what sys/capabilities-accessor takes.",
+        default: "",
+      },
     },
     operations: {
       update: {
@@ -34,18 +38,15 @@ export function policiesExplainPath({ policies, tokens }: SystemServices): Syste
         handler: (context, _request, fields) => {
           const { transaction, token: own } = SystemContext.of(context);
           const acl = policies.aclOf(transaction, own, "read");
-          let token: TokenEntry | undefined = own;
-          const id = fields.get("token");
-          if (id !== "") {
-            requireCapabilities(acl);
-            token = tokens.authenticator.find(
-              transaction,
-              tokens.authenticator.present(utf8(id)),
-              "read",
-              context.nowMs,
-            );
+          const [id, accessor] = [fields.get("token"), fields.get("accessor")];
+          let token = own;
+          if (id !== "" || accessor !== "") {
+            requireCapabilities(acl, id === "" ? "sys/capabilities-accessor" : "sys/capabilities");
+            token =
+              id === ""
+                ? tokenOfAccessor(tokens, transaction, accessor, context.nowMs)
+                : tokenOfId(tokens, transaction, id, context.nowMs);
           }
-          if (token === undefined) throw new LogicalError("invalid_request", "invalid token", { fromState: true });
           const parameters = fields.get("parameters");
           const wrapTtlSeconds = fields.get("wrap_ttl");
           const query: AclQuery = {
@@ -90,12 +91,11 @@ function operationOf(raw: string): AclOperation {
 }
 
 /** About another token this tells what `sys/capabilities` tells, so it takes the same right. Throws `LogicalError`. */
-function requireCapabilities(acl: CompiledAcl): void {
-  if (acl.check({ path: "sys/capabilities", operation: "update" }).outcome !== "allowed") {
-    throw new LogicalError("permission_denied", "asking about another token takes update on sys/capabilities", {
-      fromState: true,
-    });
-  }
+function requireCapabilities(acl: CompiledAcl, path: string): void {
+  if (acl.check({ path, operation: "update" }).outcome === "allowed") return;
+  throw new LogicalError("permission_denied", `asking about another token takes update on ${path}`, {
+    fromState: true,
+  });
 }
 
 function mayRead(acl: CompiledAcl, policy: string): boolean {

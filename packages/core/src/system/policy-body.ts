@@ -1,6 +1,10 @@
-/** What the two shapes of the policy endpoints have in common, `sys/policies/acl` and the old `sys/policy`. */
+/** What the endpoints around policies take in common: texts, paths, and the token that is asked about. */
 
 import { type Fields, LogicalError } from "@strongroom/logical";
+import { utf8 } from "@strongroom/runtime";
+import type { Transaction } from "@strongroom/storage";
+import type { TokenEntry } from "../token/token-entry.ts";
+import type { TokenServices } from "../token/token-services.ts";
 
 /**
  * The text in `policy`, plain or in base64, as Vault takes it: what decodes is decoded, and no policy's text happens to.
@@ -17,7 +21,7 @@ export function policyTextOf(raw: string): string {
   }
 }
 
-/** The token whose capabilities are asked for, and the paths. */
+/** The paths that are asked about. */
 export const PATHS_FIELDS: {
   readonly paths: { readonly type: "comma-string-slice"; readonly description: string };
   readonly path: { readonly type: "comma-string-slice"; readonly description: string };
@@ -41,4 +45,20 @@ export function pathsOf(fields: Fields<typeof PATHS_FIELDS>): readonly string[] 
     );
   }
   return paths;
+}
+
+/** Throws `LogicalError` for a token that is not good. */
+export function tokenOfId(tokens: TokenServices, tx: Transaction, id: string, nowMs: number): TokenEntry {
+  const entry = tokens.authenticator.find(tx, tokens.authenticator.present(utf8(id)), "read", nowMs);
+  if (entry === undefined) throw new LogicalError("invalid_request", "invalid token", { fromState: true });
+  return entry;
+}
+
+/** Throws `LogicalError` for an accessor of no token, or of one that is not good. */
+export function tokenOfAccessor(tokens: TokenServices, tx: Transaction, accessor: string, nowMs: number): TokenEntry {
+  if (accessor === "") throw new LogicalError("invalid_request", "accessor must be supplied");
+  const hash = tokens.store.byAccessor(tx, accessor, "read");
+  const entry = hash === undefined ? undefined : tokens.store.live(tx, hash, "read", nowMs);
+  if (entry === undefined) throw new LogicalError("invalid_request", "invalid accessor", { fromState: true });
+  return entry;
 }

@@ -2,7 +2,7 @@
 import { type Backend, defineBackend, type MountInfo, type PathDefinition } from "@strongroom/logical";
 import { present } from "@strongroom/runtime";
 import { SYSTEM_MOUNT, TOKEN_MOUNT } from "../mount-entry.ts";
-import { capabilitiesPath, capabilitiesSelfPath } from "./capabilities.ts";
+import { capabilitiesAccessorPath, capabilitiesPath, capabilitiesSelfPath } from "./capabilities.ts";
 import { healthPath } from "./health.ts";
 import { initPath } from "./init.ts";
 import { internalUiMountPath, internalUiMountsPath } from "./internal-ui-mounts.ts";
@@ -41,6 +41,7 @@ import { unsealPath } from "./unseal.ts";
 
 const SYSTEM_PATHS = [
   capabilitiesPath,
+  capabilitiesAccessorPath,
   capabilitiesSelfPath,
   authMountPath,
   authMountsPath,
