@@ -186,7 +186,9 @@ function hints(acl: CompiledAcl, query: AclQuery): readonly string[] {
       );
     }
   }
-  if (acl.check({ ...query, path: `${query.path}/x` }).outcome === "allowed" && !query.path.endsWith("/")) {
+  const below = { ...query, path: `${query.path}/x` };
+  const wider = acl.deciding(below).some(({ pattern }) => pattern.key === `${query.path}/*`);
+  if (wider && acl.check(below).outcome === "allowed") {
     found.push("it is granted below the path: a rule that ends in /* does not match the path before the slash");
   }
   return found;
