@@ -4,6 +4,7 @@
  */
 import { MemoryWalDisk, type WalDisk } from "@strongroom/cluster";
 import type { Choices } from "./choices.ts";
+import type { Tally } from "./tally.ts";
 
 /** What a disk threw because the simulation wanted it to. */
 export class InjectedFault extends Error {
@@ -29,7 +30,14 @@ export class FaultyDisk implements WalDisk {
   readonly #sizes = new Map<string, number>();
   /** No file may grow. */
   isFull = false;
+  /** Syncs do nothing. */
+  isLying = false;
+  readonly #tally: Tally;
   #armed: { kind: DiskFault; operations: number } | undefined;
+
+  constructor(tally: Tally) {
+    this.#tally = tally;
+  }
 
   /** The operation after so many more fails in this way. */
   arm(kind: DiskFault, operations: number): void {
@@ -63,12 +71,13 @@ export class FaultyDisk implements WalDisk {
 
   sync(name: string): void {
     if (this.#due("failing sync")) throw new InjectedFault("failing sync");
-    this.#inner.sync(name);
+    if (!this.isLying) this.#inner.sync(name);
   }
 
   rename(from: string, to: string): void {
     this.#due(undefined);
     this.#inner.rename(from, to);
+    this.#tally.mark("segment begun");
     this.#sizes.set(to, this.#sizes.get(from) ?? 0);
     this.#sizes.delete(from);
   }
@@ -76,6 +85,7 @@ export class FaultyDisk implements WalDisk {
   remove(name: string): void {
     this.#due(undefined);
     this.#inner.remove(name);
+    if (name.endsWith(".wal")) this.#tally.mark("segment removed");
     this.#sizes.delete(name);
   }
 

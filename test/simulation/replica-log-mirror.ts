@@ -5,6 +5,7 @@
  */
 import type { WalContents, WalGroup } from "@strongroom/cluster";
 import type { Entry, HardState } from "@strongroom/raft";
+import type { Tally } from "./tally.ts";
 import { violated } from "./violation.ts";
 
 /** The newest batches, of which the log's format admits that rot in them may look like a torn end. */
@@ -17,6 +18,7 @@ interface Synced {
 
 export class LogMirror {
   readonly #node: number;
+  readonly #tally: Tally;
   /** By index, from `#base + 1` on. */
   #entries: Entry[] = [];
   #base = 0;
@@ -26,8 +28,9 @@ export class LogMirror {
   /** As of the last few syncs, oldest first. */
   #syncs: Synced[] = [];
 
-  constructor(node: number) {
+  constructor(node: number, tally: Tally) {
     this.#node = node;
+    this.#tally = tally;
   }
 
   get lastIndex(): number {
@@ -113,6 +116,12 @@ export class LogMirror {
       if (!admitted) violated("what was synced is kept", `node ${this.#node} ${loss}`);
       return "forgotten";
     }
+    if (this.#pending.length > 0)
+      this.#tally.mark(
+        contents.base.index + contents.entries.length > this.lastIndex
+          ? "unsynced writes kept"
+          : "unsynced writes lost",
+      );
     this.#base = contents.base.index;
     this.#baseTerm = contents.base.term;
     this.#entries = [...contents.entries];

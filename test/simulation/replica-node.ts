@@ -38,7 +38,7 @@ const TOLD: ReadonlyMap<string, string> = new Map([
 
 export class SimulatedNode {
   readonly id: NodeId;
-  readonly disk: FaultyDisk = new FaultyDisk();
+  readonly disk: FaultyDisk;
   readonly mirror: LogMirror;
   readonly clock: MachineClock;
   readonly keys: SimulatedKeys = new SimulatedKeys();
@@ -65,9 +65,11 @@ export class SimulatedNode {
   constructor(id: NodeId, world: ReplicaWorld, member: boolean) {
     this.id = id;
     this.#world = world;
-    this.mirror = new LogMirror(id);
+    this.disk = new FaultyDisk(world.tally);
+    this.mirror = new LogMirror(id, world.tally);
     this.clock = new MachineClock(world.time);
     const { first, swarm } = world;
+    this.disk.isLying = world.lyingDisks;
     this.#tables.set(INITIAL_GENERATION, new SimulatedTable(member ? first.rows : new Map()));
     if (member) {
       const installed = { metadata: first.metadata, generation: INITIAL_GENERATION };
@@ -146,7 +148,6 @@ export class SimulatedNode {
     this.disk.isFull = false;
     this.disk.disarm();
     this.#effectsLeft = undefined;
-    this.clock.wallOffsetMs = 0;
     if (!this.isOpen) this.toggleSeal();
   }
 
@@ -256,6 +257,7 @@ export class SimulatedNode {
     this.#lives++;
     const process = new ReplicaProcess({ world: this.#world, node: this, wal, generation, table });
     this.process = process;
+    if (process.confState.votersOutgoing.length > 0) this.#world.tally.mark("started in a joint configuration");
     this.#world.network.plug(process);
     process.start();
   }

@@ -36,6 +36,9 @@ interface KnownState {
   readonly conf: string;
 }
 
+/** Voters compare their states where the index is a multiple of this. */
+const MILESTONE = 1_024;
+
 /** Names of rows that exactly one command writes. */
 const UNIQUE_ROW = "k".charCodeAt(0);
 
@@ -114,6 +117,8 @@ export class ReplicaOracle {
     this.#committed(node, appliedIndex, mirror.volatileTerm);
     this.state(node, state);
     if (appliedIndex <= this.#rowsUpTo) return;
+    if (Math.floor(appliedIndex / MILESTONE) > Math.floor(this.#rowsUpTo / MILESTONE))
+      this.#parts.tally.mark("milestone passed");
     this.#rowsUpTo = appliedIndex;
     for (const op of ops)
       if (op.type === "put" && op.key[0] === KEY_KIND.barrier && op.key[1] === UNIQUE_ROW) this.#writtenOnce(op);
@@ -205,10 +210,25 @@ export class ReplicaOracle {
   #lastConfs(node: NodeId): readonly ConfState[] {
     const conf = this.#parts.confOf(node);
     const known = this.#confs.get(node) ?? [];
-    if (known[0] === conf) return known;
+    const [before] = known;
+    if (before === conf) return known;
+    if (before !== undefined) this.#noteChange(node, before, conf);
     const confs = [conf, ...known].slice(0, 3);
     this.#confs.set(node, confs);
     return confs;
+  }
+
+  #noteChange(node: NodeId, before: ConfState, after: ConfState): void {
+    const { tally, mirrorOf } = this.#parts;
+    const isLearner = (id: NodeId): boolean => before.learners.includes(id);
+    if (after.votersOutgoing.length > 0) tally.mark("joint configuration entered");
+    if (after.voters.some(isLearner)) tally.mark("learner promoted");
+    if (after.learners.some((id) => before.voters.includes(id))) tally.mark("voter demoted");
+    const members = [...after.voters, ...after.votersOutgoing, ...after.learners, ...after.learnersNext];
+    if (before.voters.some((id) => !members.includes(id))) tally.mark("voter removed");
+    if (members.length > before.voters.length + before.learners.length) tally.mark("member added");
+    if (this.#leaders.get(mirrorOf(node).term) === node && !after.voters.includes(node))
+      tally.mark("leader lost its vote");
   }
 
   #match(node: NodeId, entry: Entry, previousTerm: number | undefined): void {

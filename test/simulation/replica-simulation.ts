@@ -13,7 +13,6 @@ import {
 import { type ConfState, type NodeId, toIndex, toNodeId, toTerm } from "@strongroom/raft";
 import { present } from "@strongroom/runtime";
 import { decodeRow, mapKey } from "@strongroom/storage";
-import type { Choices } from "./choices.ts";
 import { drawCore } from "./replica-core.ts";
 import { History } from "./replica-history.ts";
 import { ReplicaNemesis } from "./replica-nemesis.ts";
@@ -23,19 +22,11 @@ import { ReplicaOracle } from "./replica-oracle.ts";
 import { drawReplicaSwarm } from "./replica-swarm.ts";
 import { COUNTER, rowKey } from "./replica-worker.ts";
 import type { ReplicaWorld } from "./replica-world.ts";
+import type { SimulationOptions } from "./run.ts";
 import { Tally } from "./tally.ts";
 import { Transcript } from "./transcript.ts";
 import { violated } from "./violation.ts";
 import { VirtualTime } from "./virtual-time.ts";
-
-export interface SimulationOptions {
-  readonly choices: Choices;
-  /** How many events the trouble lasts; rest comes on top. */
-  readonly events: number;
-  /** Only a majority is healed, the others stay as they are. */
-  readonly liveness: boolean;
-  readonly transcribed: boolean;
-}
 
 const CALM_LIMIT_MS = 60_000;
 /** Elections that a healed group may need. */
@@ -53,7 +44,7 @@ export class ReplicaSimulation {
   readonly #nemesis: ReplicaNemesis;
   #trouble = true;
   /** Virtual time that the cluster needed to come to rest. */
-  calmMs = 0;
+  calm = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
@@ -85,6 +76,7 @@ export class ReplicaSimulation {
       history: new History(tally),
       tally,
       transcript: this.transcript,
+      lyingDisks: options.lyingDisks === true,
       nodes: this.#nodes,
       first: firstState(votersOnly(voters), swarm.firstIndex),
     };
@@ -131,12 +123,14 @@ export class ReplicaSimulation {
   #calm(): void {
     const { network, choices, oracle } = this.#world;
     for (const node of this.#nodes.values()) node.scrub();
-    const core = drawCore(this.#world, this.#options.liveness);
+    const core = drawCore(this.#world, this.#options.liveness === true);
     this.transcript?.note(`calm among ${[...core].map(({ id }) => id).join(" ")}`);
     network.lossPercent = 0;
     network.maxDelayMs = Math.min(network.maxDelayMs, 20);
     for (const node of this.#nodes.values()) {
       node.mayRestart = core.has(node);
+      // A leader that was not healed and has the wrong time would refuse all that others propose.
+      node.clock.wallOffsetMs = 0;
       if (core.has(node)) node.recover();
       else if (choices.chance(20)) node.pausedUntil = Number.POSITIVE_INFINITY;
     }
@@ -153,7 +147,7 @@ export class ReplicaSimulation {
     }
     if (oracle.highestTerm > terms + CALM_TERMS)
       violated("liveness", `terms went from ${terms} to ${oracle.highestTerm} without a fault`);
-    this.calmMs = this.time.now - start;
+    this.calm = this.time.now - start;
   }
 
   // Each of the core writes once more, as soon as it can.

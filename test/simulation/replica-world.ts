@@ -21,6 +21,7 @@ export interface ReplicaWorld {
   readonly tally: Tally;
   /** Undefined when nobody is going to read it. */
   readonly transcript: Transcript | undefined;
+  readonly lyingDisks: boolean;
   /** All machines that there are, members or not. */
   readonly nodes: ReadonlyMap<NodeId, SimulatedNode>;
   /** The first state, alike on all voters: as if they had been restored from one snapshot. */

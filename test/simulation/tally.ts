@@ -15,7 +15,7 @@ export class Tally {
     this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1);
   }
 
-  add(other: Pick<Tally, "marks" | "faults">): void {
+  add(other: { readonly marks: ReadonlyMap<string, number>; readonly faults: ReadonlyMap<string, number> }): void {
     for (const [what, count] of other.marks) this.marks.set(what, (this.marks.get(what) ?? 0) + count);
     for (const [kind, count] of other.faults) this.faults.set(kind, (this.faults.get(kind) ?? 0) + count);
   }
