@@ -37,9 +37,9 @@ export class ChaosCluster {
     return place.api.send({ token: this.#rootToken, ...call });
   }
 
-  /** From nothing to a cluster that serves, with KV at `secret/` that keeps every version. */
-  async up(): Promise<void> {
-    const [first, ...others] = this.places;
+  /** From nothing to a cluster of the first `members` places that serves, with KV at `secret/` that keeps every version. */
+  async up(members: number = this.places.length): Promise<void> {
+    const [first, ...others] = this.places.slice(0, members);
     if (first === undefined) throw new Error("a cluster has a node");
     first.start();
     await this.#until("the first node answers", 60_000, async () => (await this.#sealed(first)) !== undefined);
@@ -62,7 +62,7 @@ export class ChaosCluster {
     await this.#must(first, { method: "POST", path: "bulk/config", body: { max_versions: 1 } });
     for (const place of others) place.start(await this.joinToken(60_000));
     for (const place of others) await this.open(place, 90_000);
-    await this.#until("every node votes", 90_000, async () => (await this.voters()).length === this.places.length);
+    await this.#until("every node votes", 90_000, async () => (await this.voters()).length === members);
   }
 
   /** Takes places for itself until `release`; fewer than asked for where others have them. */
@@ -84,6 +84,24 @@ export class ChaosCluster {
       if (json["is_self"] === true) return place;
     }
     return undefined;
+  }
+
+  /** As `leader`, and waits for one. */
+  async someLeader(timeoutMs: number): Promise<NodePlace> {
+    const found: NodePlace[] = [];
+    await this.#until("there is a leader", timeoutMs, async () => {
+      const leader = await this.leader();
+      if (leader !== undefined) found.push(leader);
+      return leader !== undefined;
+    });
+    return found[0] as NodePlace;
+  }
+
+  /** Until the node in that place has a vote. */
+  async votes(place: NodePlace, timeoutMs: number): Promise<void> {
+    await this.#until(`${place.name} votes`, timeoutMs, async () =>
+      (await this.voters()).some(({ name }) => name === place.name),
+    );
   }
 
   /** The members as any open node knows them; none when nobody answers. */
@@ -164,9 +182,7 @@ export class ChaosCluster {
     const token = await this.joinToken(timeoutMs);
     place.start(token);
     await this.open(place, timeoutMs);
-    await this.#until(`${place.name} votes`, timeoutMs, async () =>
-      (await this.voters()).some(({ name }) => name === place.name),
-    );
+    await this.votes(place, timeoutMs);
   }
 
   /** Polls; throws `Violation` when time is up. */
