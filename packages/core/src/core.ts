@@ -24,8 +24,10 @@ import { RequestIdSweeper } from "./request-id-sweeper.ts";
 import { systemResult } from "./result.ts";
 import { type SystemBackend, systemBackends } from "./system/system-backend.ts";
 import { SystemContext } from "./system/system-path.ts";
+import { TokenRoles } from "./token/token-role.ts";
 import { type TokenServices, tokenServices } from "./token/token-services.ts";
 import { TokenSweeper } from "./token/token-sweeper.ts";
+import { TokenTidier } from "./token/token-tidier.ts";
 import { ResponseWrapper } from "./wrapping/response-wrapper.ts";
 
 /** Upper bounds in milliseconds. */
@@ -77,7 +79,8 @@ export class Core {
     const tokenSweeper = new TokenSweeper(tokens);
     this.#policies = new PolicyStore(barrier);
     const wrapper = new ResponseWrapper({ barrier, tokens });
-    for (const task of [mountSweeper, new RequestIdSweeper(barrier), tokenSweeper, ...leases.background]) {
+    const tidier = new TokenTidier({ tokens: tokens.store, logger });
+    for (const task of [mountSweeper, new RequestIdSweeper(barrier), tokenSweeper, tidier, ...leases.background]) {
       this.background.register(task);
     }
     this.#systems = systemBackends({
@@ -88,6 +91,7 @@ export class Core {
       passwordPolicies: new PasswordPolicyStore(barrier),
       leases,
       wrapper,
+      roles: new TokenRoles(barrier),
     });
     this.#pipeline = new Pipeline({
       dependencies,

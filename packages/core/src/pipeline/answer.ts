@@ -92,8 +92,12 @@ function resultOf(
 ): CoreResult {
   if (target.kind === "system") {
     const result = systemResult(response, target.mount.type, declaredOf(target).reply);
-    const auth = SystemContext.of(context).auth;
-    return auth === undefined ? result : withAuth(result, auth, target.mount.type);
+    const { auth, wrap } = SystemContext.of(context);
+    if (auth === undefined && wrap === undefined) return result;
+    const beside = { ...(auth === undefined ? undefined : { auth }), ...(wrap === undefined ? undefined : { wrap }) };
+    return result.kind === "data"
+      ? { ...result, ...beside }
+      : { kind: "data", status: 200, data: null, mountType: target.mount.type, ...beside };
   }
   if (response.kind === "auth") return loginResult(tx, visit, response, tokens);
   const result = engineResult(response, target.mount.type);
@@ -102,12 +106,6 @@ function resultOf(
   if (lease === undefined) return result;
   const more = [...(result.warnings ?? []), ...warnings];
   return { ...result, lease, ...(more.length === 0 ? undefined : { warnings: more }) };
-}
-
-/** A token's endpoints answer with `auth` and without data. */
-function withAuth(result: CoreResult, auth: NonNullable<SystemContext["auth"]>, mountType: string): CoreResult {
-  if (result.kind === "data") return { ...result, auth };
-  return { kind: "data", status: 200, data: null, mountType, auth };
 }
 
 async function prepare(
@@ -183,7 +181,7 @@ function help(request: CoreRequest, target: Target | undefined, { exchange }: Vi
   return { kind: "answer", result: { kind: "plain", status: 200, body: shown } };
 }
 
-export function noHandler(path: string): LogicalError {
+function noHandler(path: string): LogicalError {
   return new LogicalError("unsupported_path", `no handler for route "${path}". route entry not found.`, {
     fromState: true,
   });

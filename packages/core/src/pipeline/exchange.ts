@@ -17,7 +17,7 @@ export interface Exchange {
   readonly body: RequestBody;
   readonly once: OnceOnly | undefined;
   readonly trail: AuditTrail;
-  /** A read that writes: it counts a use, or its answer is wrapped. */
+  /** It counts a use, or its answer is wrapped: a write, if it is only a read otherwise, on a state that is fresh. */
   writes: boolean;
   /** Set once the operation's `prepare` has run. */
   prepared: { readonly value: unknown } | undefined;
@@ -33,8 +33,6 @@ export interface Visit {
   readonly target: Target | undefined;
   /** Undefined where none is asked for. */
   readonly bearer: Bearer | undefined;
-  /** The bearer's token ends with this request. */
-  readonly lastUse: boolean;
   readonly mode: Mode;
   /** The log's time, one value a run. */
   readonly nowMs: number;

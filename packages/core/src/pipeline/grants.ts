@@ -26,7 +26,7 @@ export function leaseOf(
   { lease, ttlSeconds }: DataResponse,
   tokens: TokenServices,
 ): { readonly lease?: LeaseInfo; readonly warnings: readonly string[] } {
-  const { exchange, bearer, lastUse, mode, nowMs } = visit;
+  const { exchange, bearer, mode, nowMs } = visit;
   if (lease === undefined) {
     if (ttlSeconds === undefined) return { warnings: [] };
     return { lease: { leaseId: "", renewable: false, ttlSeconds }, warnings: [] };
@@ -34,8 +34,8 @@ export function leaseOf(
   const { mount } = present(visit.target, "a response comes from somewhere");
   // A credential is read, and its lease is written.
   if (mode === "read") throw new RunAgain("write");
-  const { entry, hash } = present(bearer, "a secret is leased to a token");
-  if (lastUse) {
+  const { entry, hash, useLimited } = present(bearer, "a secret is leased to a token");
+  if (useLimited && entry.numUses === 0) {
     throw new LogicalError(
       "invalid_request",
       "Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.",

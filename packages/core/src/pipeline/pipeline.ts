@@ -145,7 +145,7 @@ export class Pipeline {
     const mode: Mode = !preparing && (writing || exchange.writes) ? "write" : "read";
     const run = (tx: Transaction): Promise<Outcome> => this.#visit(tx, exchange, mode, preparing);
     const body = mode === "read" ? run : provingRoutes(run);
-    const options = { mode, fresh: !writing, deadlineMs, signal };
+    const options = { mode, fresh: exchange.writes, deadlineMs, signal };
     const { result, revision } = await runTransaction(this.#parts.dependencies.store, body, options);
     if (revision !== undefined) exchange.committed = true;
     return result;
@@ -156,17 +156,17 @@ export class Pipeline {
     const { request, presented, trail } = exchange;
     const nowMs = dependencies.store.logTimeMs();
     const target = exchange.system ?? this.#engine(tx, request, mode);
-    const visit: Visit = { exchange, target, bearer: undefined, lastUse: false, mode, nowMs, preparing };
+    const visit: Visit = { exchange, target, bearer: undefined, mode, nowMs, preparing };
     if (isLogin(target) && request.operation !== "help") return answer(tx, visit, this.#parts);
     const circumstances = { remoteAddress: request.remoteAddress, nowMs };
     const bearer = tokens.authenticator.authenticate(tx, presented, mode, circumstances);
     trail.learn({ entry: bearer.entry });
-    if (bearer.entry.numUses === 0 || preparing) return answer(tx, { ...visit, bearer }, this.#parts);
-    if (mode === "read") throw new RunAgain("write");
+    if (!bearer.useLimited || preparing) return answer(tx, { ...visit, bearer }, this.#parts);
+    // Its answer is committed with the use, so what it guards not must not be old either.
+    if (!exchange.writes) throw new RunAgain("write");
     let outcome: Outcome;
     try {
-      const lastUse = bearer.entry.numUses === 1;
-      outcome = await answer(tx, { ...visit, bearer: afterThisUse(bearer), lastUse }, this.#parts);
+      outcome = await answer(tx, { ...visit, bearer: afterThisUse(bearer) }, this.#parts);
     } catch (error) {
       if (!(error instanceof StrongroomError) || error instanceof PreparedStaleError) throw error;
       tx.discardWrites();

@@ -36,10 +36,36 @@ import { sealPath } from "./seal.ts";
 import { sealStatusPath } from "./seal-status.ts";
 import { stepDownPath } from "./step-down.ts";
 import type { SystemPath, SystemServices } from "./system-path.ts";
-import { tokenLookupPath, tokenLookupSelfPath } from "./token-lookup.ts";
+import { tokenAccessorsPath } from "./token/accessors.ts";
+import { tokenCreateByRolePath, tokenCreateOrphanPath, tokenCreatePath } from "./token/create.ts";
+import { tokenLookupAccessorPath, tokenLookupPath, tokenLookupSelfPath } from "./token/lookup.ts";
+import { tokenRenewAccessorPath, tokenRenewPath, tokenRenewSelfPath } from "./token/renew.ts";
+import {
+  tokenRevokeAccessorPath,
+  tokenRevokeOrphanPath,
+  tokenRevokePath,
+  tokenRevokeSelfPath,
+} from "./token/revoke.ts";
+import { tokenRolePath, tokenRolesPath } from "./token/roles.ts";
+import { tokenTidyPath } from "./token/tidy.ts";
+import { hashByAlgorithmPath, hashPath } from "./tools/hash.ts";
+import { randomByLengthPath, randomBySourcePath, randomPath } from "./tools/random.ts";
 import { unsealPath } from "./unseal.ts";
+import { wrappingLookupPath } from "./wrapping/lookup.ts";
+import { rewrapPath } from "./wrapping/rewrap.ts";
+import { unwrapPath } from "./wrapping/unwrap.ts";
+import { wrapPath } from "./wrapping/wrap.ts";
 
 const SYSTEM_PATHS = [
+  hashByAlgorithmPath,
+  hashPath,
+  randomByLengthPath,
+  randomBySourcePath,
+  randomPath,
+  rewrapPath,
+  unwrapPath,
+  wrapPath,
+  wrappingLookupPath,
   capabilitiesPath,
   capabilitiesAccessorPath,
   capabilitiesSelfPath,
@@ -87,7 +113,25 @@ const SYSTEM_PATHS = [
   unsealPath,
 ];
 
-const TOKEN_PATHS = [tokenLookupPath, tokenLookupSelfPath];
+const TOKEN_PATHS = [
+  tokenAccessorsPath,
+  tokenCreateByRolePath,
+  tokenCreateOrphanPath,
+  tokenCreatePath,
+  tokenLookupAccessorPath,
+  tokenLookupPath,
+  tokenLookupSelfPath,
+  tokenRenewAccessorPath,
+  tokenRenewPath,
+  tokenRenewSelfPath,
+  tokenRevokeAccessorPath,
+  tokenRevokeOrphanPath,
+  tokenRevokePath,
+  tokenRevokeSelfPath,
+  tokenRolePath,
+  tokenRolesPath,
+  tokenTidyPath,
+];
 
 export interface SystemBackend {
   readonly mount: MountInfo;

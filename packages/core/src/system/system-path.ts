@@ -10,10 +10,11 @@ import type { Leases } from "../lease/leases.ts";
 import type { Mounts } from "../mounts.ts";
 import type { PasswordPolicyStore } from "../policy/password-policy-store.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
-import type { AuthInfo, CoreRequest } from "../request.ts";
+import type { AuthInfo, CoreRequest, WrapInfo } from "../request.ts";
 import type { Bearer } from "../token/authenticator.ts";
 import type { TokenEntry } from "../token/token-entry.ts";
 import type { Commands } from "../token/token-revoker.ts";
+import type { TokenRoles } from "../token/token-role.ts";
 import type { TokenServices } from "../token/token-services.ts";
 import type { ResponseWrapper } from "../wrapping/response-wrapper.ts";
 
@@ -44,6 +45,7 @@ export interface SystemServices {
   readonly passwordPolicies: PasswordPolicyStore;
   readonly leases: Leases;
   readonly wrapper: ResponseWrapper;
+  readonly roles: TokenRoles;
 }
 
 /** What a handler of these paths may know besides an engine's context, and what it can say besides its answer. */
@@ -58,6 +60,7 @@ export class SystemContext implements RequestContext {
   readonly #transaction: Transaction | undefined;
   readonly #bearer: Bearer | undefined;
   #auth: AuthInfo | undefined;
+  #wrap: WrapInfo | undefined;
   #afterCommit: AfterCommit | undefined;
 
   constructor(parts: {
@@ -106,6 +109,15 @@ export class SystemContext implements RequestContext {
 
   answerAuth(auth: AuthInfo): void {
     this.#auth = auth;
+  }
+
+  /** What the answer says of a wrapping, beside its data. */
+  get wrap(): WrapInfo | undefined {
+    return this.#wrap;
+  }
+
+  answerWrap(wrap: WrapInfo): void {
+    this.#wrap = wrap;
   }
 
   /** What is done once the transaction has committed, before the answer is given; the request fails with it. */

@@ -22,6 +22,8 @@ export interface Presented {
 export interface Bearer {
   readonly entry: TokenEntry;
   readonly hash: Uint8Array;
+  /** Good for a number of requests, of which this is one. */
+  readonly useLimited: boolean;
 }
 
 interface Circumstances {
@@ -59,7 +61,7 @@ export class Authenticator {
     if (presented === undefined || entry === undefined || !mayComeFrom(entry, remoteAddress)) {
       throw new PermissionDeniedError();
     }
-    return { entry, hash: presented.hash };
+    return { entry, hash: presented.hash, useLimited: entry.numUses > 0 };
   }
 
   /** As `authenticate`, from wherever it comes; undefined for one that is not good. */
@@ -73,7 +75,7 @@ export class Authenticator {
 }
 
 /** What a backend may know of a bearer. */
-export function callerOf({ entry, hash }: Bearer): Caller {
+export function callerOf({ entry, hash }: Pick<Bearer, "entry" | "hash">): Caller {
   let caller = callers.get(entry);
   if (caller === undefined) {
     caller = newCaller(entry, hash);

@@ -31,10 +31,6 @@ export function childHashOf(key: Uint8Array): Uint8Array {
   return key.slice(2 + TOKEN_HASH_BYTES);
 }
 
-export function parentHashOf(key: Uint8Array): Uint8Array {
-  return key.slice(2, 2 + TOKEN_HASH_BYTES);
-}
-
 export function closingKey(tokenHash: Uint8Array): Uint8Array {
   return makeKey(KEY_KIND.index, CLOSING, tokenHash);
 }

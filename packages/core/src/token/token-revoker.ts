@@ -36,6 +36,12 @@ export class TokenRevoker {
     tx.put(closingKey(hash), 0, Uint8Array.of(MODE_BYTE[closing]));
   }
 
+  /** What becomes of the children of a token that is marked. */
+  closingOf(tx: Transaction, hash: Uint8Array): Closing {
+    const row = tx.peek(closingKey(hash));
+    return row === undefined ? "tree" : closingOf(row.value);
+  }
+
   /** Marks all that descends from tokens that are marked already. Resolves when the last one is. */
   async markDescendants(commands: Commands, hashes: readonly Uint8Array[]): Promise<void> {
     let level = hashes;
