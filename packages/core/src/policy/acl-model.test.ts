@@ -200,7 +200,7 @@ function aclQuery({ path, operation, wrap, parameters }: Query): AclQuery {
   };
 }
 
-const RUNS = { numRuns: 2_500 };
+const RUNS = { numRuns: 1_000 };
 const fourQueries = fc.array(query, { minLength: 4, maxLength: 4 });
 
 describe("the evaluator", () => {
@@ -215,7 +215,7 @@ describe("the evaluator", () => {
           seen[outcome as Outcome]++;
         }
       }),
-      RUNS,
+      { numRuns: 2_500 },
     );
     // Both happen often, so that agreement says something.
     expect(Math.min(seen.allowed, seen.denied)).toBeGreaterThan(500);
@@ -277,7 +277,7 @@ describe("the evaluator", () => {
       }),
       RUNS,
     );
-    expect(suggested).toBeGreaterThan(200);
+    expect(suggested).toBeGreaterThan(100);
   });
 
   it("tells those who may not read the policies the same for a written deny as for no rule", () => {

@@ -15,7 +15,7 @@ const LENGTHS = { min: 4, max: 100 } as const;
 const MAX_CHARSET = 4_096;
 const MAX_RULES = 100;
 
-export interface CharsetRule {
+interface CharsetRule {
   /** Characters (code points), each once. */
   readonly charset: readonly string[];
   readonly minChars: number;

@@ -56,13 +56,16 @@ describe("parseHcl", () => {
   });
 
   it("ends with an HclError, never another, whatever it is given", () => {
-    const anything = fc.oneof(source, fc.string({ unit: "binary", maxLength: 60 }));
+    const anything = fc.oneof(
+      source,
+      fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)), maxLength: 60 }),
+    );
     fc.assert(
       fc.property(anything, (text) => {
         try {
           parseHcl(text);
         } catch (error) {
-          expect(error).toBeInstanceOf(HclError);
+          if (!(error instanceof HclError)) throw error;
         }
       }),
       { numRuns: 1_500 },
@@ -179,7 +182,7 @@ describe("formatHcl", () => {
           said = parseHcl(text);
           formatHcl(text);
         } catch (error) {
-          expect(error).toBeInstanceOf(HclError);
+          if (!(error instanceof HclError)) throw error;
           return;
         }
         formatted++;

@@ -50,7 +50,7 @@ class Parser {
 
   #entry(): HclEntry {
     const keys: Token[] = [];
-    while (this.#peek().type === "identifier" || this.#peek().type === "string") keys.push(this.#take());
+    while (this.#peek().type === "identifier" || isQuoted(this.#peek())) keys.push(this.#take());
     const [first, ...labels] = keys;
     if (first === undefined) throw unexpected(this.#peek(), "a name");
     if (this.#depth + keys.length > MAX_DEPTH) throw new HclError("too many levels", first.at);
@@ -111,13 +111,17 @@ class Parser {
 
   #jsonValue(): HclNode {
     if (this.#isPunctuation("[")) return this.#list(() => this.#jsonValue());
-    if (!this.#isPunctuation("{")) return this.#scalar();
+    if (!this.#isPunctuation("{")) {
+      const token = this.#peek();
+      if (token.type === "string" && !isQuoted(token)) throw unexpected(token, "a value");
+      return this.#scalar();
+    }
     const { at } = this.#take();
     return this.#nested(() => {
       const entries: HclEntry[] = [];
       while (!this.#isPunctuation("}")) {
         const key = this.#take();
-        if (key.type !== "string") throw unexpected(key, "a name in quotes");
+        if (!isQuoted(key)) throw unexpected(key, "a name in quotes");
         if (!this.#isPunctuation(":")) throw unexpected(this.#peek(), ":");
         this.#next++;
         entries.push({ key: key.text, value: this.#jsonValue(), at: key.at });
@@ -152,6 +156,11 @@ class Parser {
     this.#next++;
     return token;
   }
+}
+
+/** A string that is no heredoc: a name, and in JSON every string. */
+function isQuoted(token: Token): boolean {
+  return token.type === "string" && token.raw.startsWith('"');
 }
 
 function unexpected(token: Token, wanted: string): HclError {
