@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,8 +23,37 @@ describe("runDirectory", () => {
     try {
       expect(() => runDirectory(empty, { logLines: true })).toThrow("holds no transcripts");
       expect(() => runDirectory(join(empty, "missing"), { logLines: true })).toThrow("is no directory");
+      writeFileSync(join(empty, "comments.txt"), "# nothing is asked\n");
+      expect(() => runDirectory(empty, { logLines: true })).toThrow("holds no directives");
     } finally {
       rmSync(empty, { recursive: true });
+    }
+  });
+
+  it("shows where the output differs, in the nodes' log lines too unless it is told otherwise", () => {
+    const directory = mkdtempSync(join(tmpdir(), "strongroom-transcripts-"));
+    const transcript = (logLine: string, state: string): void =>
+      writeFileSync(
+        join(directory, "x.txt"),
+        `add-nodes 1 voters=(1) index=3\n----\n${logLine}\nINFO 1 became follower at term 0\nINFO newRaft 1 [peers: [1], term: 0, commit: 3, applied: 3, lastindex: 3, lastterm: 1]\n\nraft-state\n----\n${state}\n`,
+      );
+    const run = (logLines: boolean): readonly string[] =>
+      runDirectory(directory, { logLines }).flatMap(({ failures }) => failures.map(describeFailure));
+    try {
+      transcript("INFO 1 switched to configuration voters=(1)", "1: StateFollower (Voter) Term:0 Lead:0");
+      expect(run(true)).toEqual([]);
+      transcript("INFO 1 switched to configuration voters=(2)", "1: StateLeader (Voter) Term:0 Lead:0");
+      const [inLog, inState] = run(true);
+      expect(inLog?.split("\n").slice(0, 4)).toEqual([
+        "--- x.txt:1 (add-nodes), expected",
+        "+++ actual",
+        "- INFO 1 switched to configuration voters=(2)",
+        "+ INFO 1 switched to configuration voters=(1)",
+      ]);
+      expect(inState).toContain("- 1: StateLeader (Voter) Term:0 Lead:0\n+ 1: StateFollower (Voter) Term:0 Lead:0");
+      expect(run(false)).toEqual([inState]);
+    } finally {
+      rmSync(directory, { recursive: true });
     }
   });
 });

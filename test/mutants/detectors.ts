@@ -23,7 +23,6 @@ export class DetectorBroken extends Error {
 export interface Detector {
   readonly name: string;
   readonly kind: "transcripts" | "tests" | "simulation";
-  readonly command: readonly string[];
   run(mutant: Mutant | undefined, limitMs: number): Verdict;
 }
 
@@ -33,12 +32,25 @@ const VITEST = [process.execPath, `${ROOT}/node_modules/vitest/vitest.mjs`, "run
 const SIMULATION_NOTICED = 3;
 
 /** The detectors of a mutant, the cheapest first. */
-export function detectorsOf({ file, tests, simulation }: Mutant): readonly Detector[] {
-  const [, name = ""] = file.split("/");
-  const detectors: Detector[] = name === "raft" ? [transcripts()] : [];
-  detectors.push(unitTests((tests ?? [""]).map((one) => `packages/${name}/src/${one}`)));
-  if (simulation !== undefined) detectors.push(simulator(simulation));
+export function detectorsOf(mutant: Mutant): readonly Detector[] {
+  return detectorsFor([mutant]);
+}
+
+/** Those that all of `mutants` have together; tests are run as one. */
+export function detectorsFor(mutants: readonly Mutant[]): readonly Detector[] {
+  const detectors: Detector[] = mutants.some(({ file }) => packageOf(file) === "raft") ? [transcripts()] : [];
+  const tests = mutants.flatMap((mutant) =>
+    (mutant.tests ?? [""]).map((one) => `packages/${packageOf(mutant.file)}/src/${one}`),
+  );
+  detectors.push(unitTests([...new Set(tests)]));
+  for (const name of new Set(mutants.map(({ simulation }) => simulation))) {
+    if (name !== undefined) detectors.push(simulator(name));
+  }
   return detectors;
+}
+
+function packageOf(file: string): string {
+  return file.split("/")[1] ?? "";
 }
 
 function transcripts(): Detector {
@@ -98,5 +110,5 @@ function detector(
     }
     return { noticed: found !== undefined, timedOut: false, what: found?.what ?? "" };
   };
-  return { name, kind, command, run };
+  return { name, kind, run };
 }
