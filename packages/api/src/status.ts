@@ -69,6 +69,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["idempotency_key_reused", { http: 409, grpc: failedPrecondition, named: true }],
   // Who asks, and what stands in the way.
   ["overloaded", { http: 429, grpc: resourceExhausted }],
+  ["revocation_pending", { http: 503, grpc: unavailable }],
   ["prepared_stale", { http: 503, grpc: GRPC_STATUS.aborted }],
   ["permission_denied", { http: 403, grpc: GRPC_STATUS.permissionDenied }],
   ["check_and_set_mismatch", { http: 400, grpc: failedPrecondition }],

@@ -48,7 +48,7 @@ let other: Core;
 const freshNode = async (): Promise<void> => {
   time = new VirtualTime();
   store = new HoldingStore({ clock: time, timers: time });
-  node = new TestNode([kvFactory], { store });
+  node = new TestNode([kvFactory], { store, background: false });
   await node.initialize();
   await node.call("update", "sys/mounts/secret", { body: { type: "kv", options: { version: "2" } } });
   other = Core.open(node.dependencies);

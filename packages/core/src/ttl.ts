@@ -67,6 +67,11 @@ export function calculateTtl(question: TtlQuestion): Ttl {
   return { ttlSeconds: granted, warnings };
 }
 
+/** What is left at `nowMs` of a time that ends, in whole seconds; 0 once it is over. */
+export function secondsLeft(expireTimeMs: number, nowMs: number): number {
+  return Math.max(0, Math.floor((expireTimeMs - nowMs) / 1000));
+}
+
 function smallest(first: number, ...bounds: readonly number[]): number {
   return bounds.reduce((least, bound) => (bound > 0 && bound < least ? bound : least), first);
 }

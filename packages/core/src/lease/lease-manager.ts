@@ -10,6 +10,7 @@ import { randomBase62 } from "../base62.ts";
 import { TOKEN_MOUNT } from "../mount-entry.ts";
 import type { Mounts, MountTable } from "../mounts.ts";
 import type { LeaseEntry } from "./lease-entry.ts";
+import type { LeaseMetrics } from "./lease-metrics.ts";
 import { leaseIdOf, refsOf } from "./lease-paths.ts";
 import type { LeaseRef, LeaseRows } from "./lease-rows.ts";
 import type { Lease, LeaseStore, NewLease } from "./lease-store.ts";
@@ -28,6 +29,7 @@ export interface LeaseManagerParts {
   readonly rows: LeaseRows;
   readonly mounts: Mounts;
   readonly entropy: Entropy;
+  readonly metrics: LeaseMetrics;
   /** The log's time. */
   readonly nowMs: () => number;
   readonly revokeOf: (store: LeaderStore, tokenHash: Uint8Array) => Promise<void>;
@@ -41,9 +43,10 @@ export class LeaseManager implements LeaseStore {
   }
 
   register(tx: Transaction, lease: NewLease): string {
-    const { rows, mounts, entropy } = this.#parts;
+    const { rows, mounts, entropy, metrics } = this.#parts;
     const mountPath = mountPathOf(mounts.table(tx, "write"), lease.mountUuid);
     const { kind, tokenHash } = lease;
+    (kind === "token" ? metrics.registeredAuth : metrics.registered).add();
     const own =
       kind === "token"
         ? `h${toHex(present(tokenHash, "a token's lease is the token's"))}`
@@ -93,10 +96,15 @@ export class LeaseManager implements LeaseStore {
     };
   }
 
-  renew(tx: Transaction, leaseId: string, to: { readonly expireTimeMs: number; readonly internal?: Internal }): void {
+  renew(
+    tx: Transaction,
+    leaseId: string,
+    to: { readonly expireTimeMs: number; readonly internal?: Internal; readonly renewable?: boolean },
+  ): void {
     const found = this.find(tx, leaseId, "write");
     if (found === undefined || found.entry.state !== "live") throw unknownLease();
-    const { rows, nowMs } = this.#parts;
+    const { rows, nowMs, metrics } = this.#parts;
+    metrics.renewals.add();
     const { ref, entry } = found;
     const expireTimeMs = Math.ceil(to.expireTimeMs);
     rows.replace(tx, ref, {
@@ -107,6 +115,7 @@ export class LeaseManager implements LeaseStore {
         dueMs: expireTimeMs,
         lastRenewalMs: Math.floor(nowMs()),
         internal: to.internal ?? entry.internal,
+        renewable: to.renewable ?? entry.renewable,
       },
     });
   }

@@ -44,6 +44,7 @@ export function createLeases(parts: LeasesParts): Leases {
     rows,
     mounts,
     entropy,
+    metrics,
     nowMs,
     revokeOf: (store, tokenHash) => revoker.revokeOf(store, tokenHash),
   });

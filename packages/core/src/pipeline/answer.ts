@@ -92,9 +92,9 @@ function resultOf(
 ): CoreResult {
   if (target.kind === "system") {
     const result = systemResult(response, target.mount.type, declaredOf(target).reply);
-    const { auth, wrap } = SystemContext.of(context);
-    if (auth === undefined && wrap === undefined) return result;
-    const beside = { ...(auth === undefined ? undefined : { auth }), ...(wrap === undefined ? undefined : { wrap }) };
+    const { auth, lease, wrap } = SystemContext.of(context);
+    if (auth === undefined && lease === undefined && wrap === undefined) return result;
+    const beside = { ...(auth && { auth }), ...(lease && { lease }), ...(wrap && { wrap }) };
     return result.kind === "data"
       ? { ...result, ...beside }
       : { kind: "data", status: 200, data: null, mountType: target.mount.type, ...beside };

@@ -8,6 +8,11 @@ import { initPath } from "./init.ts";
 import { internalUiMountPath, internalUiMountsPath } from "./internal-ui-mounts.ts";
 import { internalUiResultantAclPath } from "./internal-ui-resultant-acl.ts";
 import { leaderPath } from "./leader.ts";
+import { leasesCountPath, leasesPath, leasesTidyPath } from "./leases-irrevocable.ts";
+import { leasesListPath, leasesLookupPath } from "./leases-lookup.ts";
+import { leaseRenewPaths } from "./leases-renew.ts";
+import { leaseRevokePaths } from "./leases-revoke.ts";
+import { leaseRevokePrefixPaths } from "./leases-revoke-prefix.ts";
 import { metricsPath } from "./metrics.ts";
 import { authMountPath, mountPath } from "./mount.ts";
 import { authMountTunePath, mountTunePath } from "./mount-tune.ts";
@@ -79,6 +84,14 @@ const SYSTEM_PATHS = [
   internalUiMountsPath,
   internalUiResultantAclPath,
   leaderPath,
+  leaseRenewPaths,
+  leaseRevokePaths,
+  leaseRevokePrefixPaths,
+  leasesCountPath,
+  leasesListPath,
+  leasesLookupPath,
+  leasesPath,
+  leasesTidyPath,
   metricsPath,
   mountPath,
   mountsPath,
@@ -145,7 +158,7 @@ export function systemBackends(services: SystemServices): readonly SystemBackend
     systemBackend(
       "sys/",
       SYSTEM_MOUNT,
-      SYSTEM_PATHS.map((make) => make(services)),
+      SYSTEM_PATHS.flatMap((make) => make(services)),
       "The server itself.",
     ),
     systemBackend(

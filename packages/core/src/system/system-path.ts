@@ -10,7 +10,7 @@ import type { Leases } from "../lease/leases.ts";
 import type { Mounts } from "../mounts.ts";
 import type { PasswordPolicyStore } from "../policy/password-policy-store.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
-import type { AuthInfo, CoreRequest, WrapInfo } from "../request.ts";
+import type { AuthInfo, CoreRequest, LeaseInfo, WrapInfo } from "../request.ts";
 import type { Bearer } from "../token/authenticator.ts";
 import type { TokenEntry } from "../token/token-entry.ts";
 import type { Commands } from "../token/token-revoker.ts";
@@ -61,6 +61,7 @@ export class SystemContext implements RequestContext {
   readonly #bearer: Bearer | undefined;
   #auth: AuthInfo | undefined;
   #wrap: WrapInfo | undefined;
+  #lease: LeaseInfo | undefined;
   #afterCommit: AfterCommit | undefined;
 
   constructor(parts: {
@@ -118,6 +119,15 @@ export class SystemContext implements RequestContext {
 
   answerWrap(wrap: WrapInfo): void {
     this.#wrap = wrap;
+  }
+
+  /** What the answer says of a lease, beside its data. */
+  get lease(): LeaseInfo | undefined {
+    return this.#lease;
+  }
+
+  answerLease(lease: LeaseInfo): void {
+    this.#lease = lease;
   }
 
   /** What is done once the transaction has committed, before the answer is given; the request fails with it. */

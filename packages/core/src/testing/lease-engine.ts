@@ -67,14 +67,18 @@ export function leaseEngine(world: OutsideWorld): BackendFactory {
     pattern: "creds/:name",
     fields: { name: { type: "string", description: "The role." } },
     operations: {
-      update: {
+      read: {
         summary: "A credential.",
+        prepare: async ({ entropy }) => {
+          const credential = toHex(entropy.bytes(8));
+          world.live.add(credential);
+          return credential;
+        },
         handler: (context, _request, fields) => {
           const bytes = context.storage.get(`roles/${fields.get("name")}`);
           if (bytes === undefined) throw new LogicalError("invalid_request", "unknown role", { fromState: true });
           const [ttlSeconds, maxTtlSeconds, renewable] = JSON.parse(fromUtf8(bytes)) as [number, number, boolean];
-          const credential = toHex(context.entropy.bytes(8));
-          world.live.add(credential);
+          const credential = String(context.prepared);
           const internal = { credential };
           return { kind: "data", data: { credential }, lease: { ttlSeconds, maxTtlSeconds, renewable, internal } };
         },

@@ -19,7 +19,7 @@ export class LeaseWorld {
   readonly time: VirtualTime = new VirtualTime();
   readonly store: MemoryStore = new MemoryStore({ clock: this.time, timers: this.time });
   readonly outside: OutsideWorld = new OutsideWorld();
-  readonly node: TestNode = new TestNode([leaseEngine(this.outside)], { store: this.store });
+  readonly node: TestNode = new TestNode([leaseEngine(this.outside)], { store: this.store, background: false });
   readonly metrics: MetricsRegistry = new MetricsRegistry();
   readonly mounts: Mounts = new Mounts(this.node.barrier, [leaseEngine(this.outside)]);
   /** What the expiry asked of the tokens, by the first bytes of their hashes. */

@@ -88,6 +88,8 @@ export interface TestNodeOptions {
   readonly store?: MemoryStore;
   readonly kdf?: PasswordHasher;
   readonly audit?: AuditSink;
+  /** Whether it works in the background, as one worker of a node does; it does unless a test does that work itself. */
+  readonly background?: boolean;
 }
 
 const noKdf = (): never => {
@@ -131,6 +133,7 @@ export class TestNode {
       buildDate: "2030-01-01T00:00:00Z",
     };
     this.core = Core.open(this.dependencies);
+    if (options.background !== false) this.core.background.start();
   }
 
   /** Initialises with 3 shares and threshold 2, and unseals. */
