@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, wri
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SeededRandom } from "@strongroom/runtime/testing";
-import { Violation } from "./cluster.ts";
+import { type ChaosCluster, Violation } from "./cluster.ts";
 import { between, claimPlaces, type Fault, type NemesisKind } from "./nemesis.ts";
 import type { NodePlace } from "./node-process.ts";
 
@@ -49,10 +49,28 @@ async function isolate(fault: Fault): Promise<string> {
     if (directions !== "out") cluster.network.cut(place, alone);
   }
   const cutMs = between(random, 500, 6_000);
-  await sleep(cutMs);
+  if (directions === "both") await expectSilence(cluster, alone, cutMs);
+  else await sleep(cutMs);
   cluster.network.heal();
   const told = { both: "was alone", in: "could not hear", out: "could not be heard" }[directions];
   return `node ${alone}${leader === undefined ? "" : ", the leader,"} ${told} for ${cutMs} ms`;
+}
+
+/** Who is alone can neither write nor read, though it may lead for a moment yet. Takes `cutMs`. */
+async function expectSilence(cluster: ChaosCluster, alone: number, cutMs: number): Promise<void> {
+  const place = cluster.places[alone];
+  const heals = sleep(cutMs);
+  const timeoutMs = cutMs - 200;
+  if (place !== undefined && cluster.places.length > 2) {
+    const calls = [
+      { method: "PUT", path: `secret/data/probe-${alone}`, body: { data: {} }, timeoutMs },
+      { method: "GET", path: `secret/data/probe-${alone}`, timeoutMs },
+    ] as const;
+    for (const [i, answer] of (await Promise.all(calls.map((call) => cluster.call(place, call)))).entries())
+      if (answer.status === 200)
+        throw new Violation(`${place.name} answered a ${calls[i]?.method} while it was alone: ${answer.text}`);
+  }
+  await heals;
 }
 
 async function slow(fault: Fault): Promise<string> {

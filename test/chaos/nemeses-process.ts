@@ -29,6 +29,26 @@ async function storm(fault: Fault): Promise<string | undefined> {
   });
 }
 
+/** As for maintenance: the node ends in order, and leaves its place as leader first. */
+async function stop(fault: Fault): Promise<string | undefined> {
+  return onPlaces(fault, 1, async ([place]) => {
+    await place?.kill("SIGTERM");
+    const downMs = between(fault.random, 0, 2_000);
+    await sleep(downMs);
+    return `was stopped in order for ${downMs} ms`;
+  });
+}
+
+async function seal(fault: Fault): Promise<string | undefined> {
+  const { random, cluster } = fault;
+  return onPlaces(fault, 1 + random.below(cluster.places.length), async (places) => {
+    const answers = await Promise.all(places.map((place) => cluster.call(place, { method: "PUT", path: "sys/seal" })));
+    const sealedMs = between(random, 0, 3_000);
+    await sleep(sealedMs);
+    return `sealed (${answers.map(({ status }) => status).join(" ")}) for ${sealedMs} ms`;
+  });
+}
+
 async function pause(fault: Fault): Promise<string | undefined> {
   const { random, cluster } = fault;
   return onPlaces(fault, random.chance(70) ? 1 : 1 + random.below(cluster.places.length), async (places) => {
@@ -98,6 +118,8 @@ export const PROCESS_NEMESES: readonly NemesisKind[] = [
   { name: "kill", lane: "process", strike: (fault) => crash(fault, 1, "crash") },
   { name: "storm", lane: "process", strike: storm },
   { name: "kill-all", lane: "process", strike: (fault) => crash(fault, fault.cluster.places.length, "crash") },
+  { name: "stop", lane: "process", strike: stop },
+  { name: "seal", lane: "process", strike: seal },
   { name: "pause", lane: "process", strike: pause },
   { name: "power", lane: "process", strike: (fault) => crash(fault, 1, "power") },
   { name: "power-all", lane: "process", strike: (fault) => crash(fault, fault.cluster.places.length, "power") },

@@ -3,6 +3,8 @@ export const NEMESES = [
   "kill",
   "storm",
   "kill-all",
+  "stop",
+  "seal",
   "pause",
   "power",
   "power-all",
