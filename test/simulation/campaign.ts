@@ -14,7 +14,7 @@ export interface CampaignOptions {
   readonly cpuMs: () => number;
 }
 
-export interface WorldReport {
+interface WorldReport {
   runs: number;
   events: number;
   cpuMs: number;

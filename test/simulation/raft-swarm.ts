@@ -6,7 +6,7 @@ import type { Choices } from "./choices.ts";
 export const TICK = 100;
 
 /** What is in force in a run: percents of the chances that there are, and the longest delays. */
-export interface RaftFaults {
+interface RaftFaults {
   readonly loss: number;
   readonly duplicate: number;
   readonly maxDelay: number;

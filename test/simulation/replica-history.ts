@@ -6,7 +6,7 @@ import type { Revision, Verdict } from "@strongroom/storage";
 import type { Tally } from "./tally.ts";
 import { violated } from "./violation.ts";
 
-export type OperationKind = "unique" | "register" | "increment" | "keyring" | "membership";
+export type OperationKind = "unique" | "register" | "increment" | "keyring" | "checkpoint" | "membership";
 
 export interface Operation {
   readonly kind: OperationKind;

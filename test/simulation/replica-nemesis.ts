@@ -35,6 +35,10 @@ export class ReplicaNemesis {
       "all lose power": () => this.#allLosePower(),
       "die amid effects": running((node) => node.endAfterEffects(choices.below(40), choices.chance(50))),
       "die amid disk work": running((node) => node.disk.arm("death", choices.below(12))),
+      "die amid recovery": running((node) => {
+        node.end(choices.chance(50), "killed");
+        node.disk.arm("death", choices.below(4));
+      }),
       "full disk": running((node) => this.#fillDisk(node)),
       "failing sync": running((node) => node.disk.arm("failing sync", choices.below(8))),
       "slow disk": running((node) => {

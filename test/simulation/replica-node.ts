@@ -100,6 +100,7 @@ export class SimulatedNode {
     } catch (error) {
       if (injectedFault(error) === undefined) throw error;
       tally.mark("start failed on its disk");
+      this.disk.disarm();
       this.restartLater();
       return;
     }

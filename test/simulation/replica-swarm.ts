@@ -10,6 +10,7 @@ const NEMESIS_ACTS = [
   "all lose power",
   "die amid effects",
   "die amid disk work",
+  "die amid recovery",
   "full disk",
   "failing sync",
   "slow disk",
@@ -96,6 +97,6 @@ export function drawReplicaSwarm(choices: Choices): ReplicaSwarm {
     tailEntries: tight ? 2 + choices.below(60) : 5_000,
     tailBytes: tight ? 1_024 * (1 + choices.below(48)) : 1 << 20,
     flushEveryBytes: tight ? 1_024 * (1 + choices.below(16)) : 1 << 18,
-    segmentBytes: tight ? 4_096 * (1 + choices.below(16)) : 1 << 18,
+    segmentBytes: tight ? 4_096 * (1 + choices.below(8)) : 1 << 16,
   };
 }

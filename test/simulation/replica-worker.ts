@@ -3,7 +3,9 @@
  * operator wants that, and tells the history what it asked and was told.
  */
 import {
+  CHECKPOINT_KEY,
   decodeAppliedIndex,
+  encodeCheckpoint,
   REGISTRATION_SEQUENCE,
   REPLICA_STATE_KEY,
   type ReplicaToWorker,
@@ -82,6 +84,7 @@ export class SimulatedWorker {
   act(): void {
     const { choices, swarm } = this.#parts.world;
     if (!this.#isOpen || this.#registration !== "done" || this.#open.size >= MAX_OPEN) return;
+    if (this.#writeCheckpoint()) return;
     if (choices.chance(swarm.membershipPercent)) this.#changeMembership();
     else if (choices.chance(swarm.keyringPercent)) this.#changeKeyring();
     else this.#pickAct()();
@@ -158,6 +161,22 @@ export class SimulatedWorker {
     const row = this.#parts.process.table.getSync(KEYRING_KEY);
     const keyId = row === undefined ? 1 : Number.parseInt(textOf(decodeRow(row).value), 10);
     this.#put("keyring", "keyring", KEYRING_KEY, `${keyId + 1}/${this.#fresh("")}`, [unchanged(KEYRING_KEY, row)]);
+  }
+
+  /** As the leader's elected worker does it after each milestone: what lies below, the logs may forget. */
+  #writeCheckpoint(): boolean {
+    const { process, node, world } = this.#parts;
+    const { milestones, checkpointIndex } = process.state;
+    const newest = milestones.at(-1);
+    if (newest === undefined || newest.index <= checkpointIndex || node.isStateRotten) return false;
+    const { keyId, mac } = node.keys.sign(newest.chain);
+    const value = encodeCheckpoint({ ...newest, keyId, mac });
+    const operation = this.#begin("checkpoint", "checkpoint", this.#fresh("checkpoint"));
+    this.#propose([
+      { operation, draft: { guards: [], mutations: [{ kind: "put", key: CHECKPOINT_KEY, term: 0, value }] } },
+    ]);
+    world.tally.mark("checkpoint proposed");
+    return true;
   }
 
   #put(kind: OperationKind, name: string, key: Uint8Array, value: string, guards: readonly Guard[]): void {

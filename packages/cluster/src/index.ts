@@ -91,6 +91,7 @@ export { SnapshotSink } from "./snapshot/sink.ts";
 export type { SnapshotSourceOptions } from "./snapshot/source.ts";
 export { SnapshotSource } from "./snapshot/source.ts";
 export type { ReceivedSnapshot, SnapshotHeader, SnapshotSigner, SnapshotTrailer } from "./snapshot/types.ts";
+export { CHECKPOINT_KEY, encodeCheckpoint } from "./state/checkpoint.ts";
 export { ReplicaFatalError } from "./state/errors.ts";
 export type { GenerationBuild, GenerationStore } from "./state/generation-store.ts";
 export { INITIAL_GENERATION } from "./state/generation-store.ts";
