@@ -2,7 +2,8 @@
 import type { Instant } from "@strongroom/cluster";
 import type { VirtualTime } from "./virtual-time.ts";
 
-const WALL_START_MS: number = Date.UTC(2030, 0, 1);
+/** The true time when a simulation begins. */
+export const WALL_START_MS: number = Date.UTC(2030, 0, 1);
 
 export class MachineClock {
   readonly #time: VirtualTime;

@@ -15,6 +15,8 @@ export interface OracleParts {
   readonly mirrorOf: (node: NodeId) => LogMirror;
   /** The configuration that is in force at a running node. */
   readonly confOf: (node: NodeId) => ConfState;
+  /** What the log's time may be at most by now, as long as most clocks are right. */
+  readonly latestLogTimeMs: () => number;
 }
 
 /** The state as a node has applied it. */
@@ -22,6 +24,7 @@ export interface AppliedState {
   readonly appliedIndex: number;
   readonly chain: Uint8Array;
   readonly confState: ConfState;
+  readonly logTimeMs: number;
   digest(): Uint8Array;
 }
 
@@ -54,6 +57,7 @@ export class ReplicaOracle {
   readonly #confs = new Map<NodeId, readonly ConfState[]>();
   readonly #rows = new Map<string, string>();
   #rowsUpTo = 0;
+  #logTimeMs = 0;
   #commit = 0;
   /** The last commit in each leader's term: ascending. */
   readonly #commits: { readonly inTerm: number; index: number; term: number }[] = [];
@@ -120,6 +124,7 @@ export class ReplicaOracle {
     if (Math.floor(appliedIndex / MILESTONE) > Math.floor(this.#rowsUpTo / MILESTONE))
       this.#parts.tally.mark("milestone passed");
     this.#rowsUpTo = appliedIndex;
+    this.#checkTime(node, state);
     for (const op of ops)
       if (op.type === "put" && op.key[0] === KEY_KIND.barrier && op.key[1] === UNIQUE_ROW) this.#writtenOnce(op);
   }
@@ -139,6 +144,18 @@ export class ReplicaOracle {
       violated("state machine safety", `node ${node} has another configuration at index ${appliedIndex}`);
     if (Buffer.compare(known.digest, state.digest()) !== 0)
       violated("state machine safety", `node ${node} has another state at index ${appliedIndex}`);
+  }
+
+  #checkTime(node: NodeId, { appliedIndex, logTimeMs }: AppliedState): void {
+    if (logTimeMs < this.#logTimeMs)
+      violated(
+        "the log's time goes on",
+        `node ${node} applied ${logTimeMs} at ${appliedIndex} after ${this.#logTimeMs}`,
+      );
+    const latest = this.#parts.latestLogTimeMs();
+    if (logTimeMs > latest)
+      violated("the log's time does not run wild", `${logTimeMs} at index ${appliedIndex}, by now ${latest} at most`);
+    this.#logTimeMs = logTimeMs;
   }
 
   #leads(node: NodeId, term: number): void {

@@ -13,6 +13,7 @@ import {
 import { type ConfState, type NodeId, toIndex, toNodeId, toTerm } from "@strongroom/raft";
 import { present } from "@strongroom/runtime";
 import { decodeRow, mapKey } from "@strongroom/storage";
+import { WALL_START_MS } from "./replica-clock.ts";
 import { drawCore } from "./replica-core.ts";
 import { History } from "./replica-history.ts";
 import { ReplicaNemesis } from "./replica-nemesis.ts";
@@ -28,6 +29,7 @@ import { Transcript } from "./transcript.ts";
 import { violated } from "./violation.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
+const RUNAWAY_LIMIT_MS = 60_000;
 const CALM_LIMIT_MS = 60_000;
 /** Elections that a healed group may need. */
 const CALM_TERMS = 10;
@@ -55,10 +57,16 @@ export class ReplicaSimulation {
     const ids = Array.from({ length: swarm.voters + swarm.spares }, (_, i) => toNodeId(i + 1));
     const voters = ids.slice(0, swarm.voters);
     const node = (id: NodeId): SimulatedNode => present(this.#nodes.get(id), "messages go to nodes that there are");
+    // One clock may be anywhere. It is believed for a minute beyond the others, and for longer only by a majority of its own.
+    const isTimeSafe = swarm.voters >= 3 && swarm.membershipPercent === 0;
     const oracle = new ReplicaOracle({
       tally,
       mirrorOf: (id) => node(id).mirror,
       confOf: (id) => present(node(id).process, "what acts is running").confState,
+      latestLogTimeMs: () =>
+        isTimeSafe
+          ? WALL_START_MS + time.now * (1 + swarm.maxDriftPercent / 100) + RUNAWAY_LIMIT_MS + swarm.maxSkewMs
+          : Number.POSITIVE_INFINITY,
     });
     const network = new ReplicaNetwork({
       time,

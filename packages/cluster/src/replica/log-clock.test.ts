@@ -41,6 +41,13 @@ describe("LogClock", () => {
     expect(clock.stamp(leapt(9_000), VOTERS, 1).alarm).toBe(true);
   });
 
+  it("takes no support from what peers' clocks were before its own leapt", () => {
+    const clock = new LogClock(WALL, at(0));
+    clock.sample(2, WALL + 400, at(400));
+    clock.sample(3, WALL + 400, at(400));
+    expect(clock.stamp(at(500, WALL + 86_400_500), VOTERS, 1)).toEqual({ logTimeMs: WALL + 500, alarm: true });
+  });
+
   it("is its own majority in a cluster of one", () => {
     expect(new LogClock(0, at(0)).stamp(at(1), [1], 1)).toEqual({ logTimeMs: WALL + 1, alarm: false });
   });

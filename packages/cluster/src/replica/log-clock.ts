@@ -24,8 +24,9 @@ export const RUNAWAY_LIMIT_MS = 60_000;
 /** A peer's clock that was not heard for this long supports nothing. */
 const SAMPLE_LIFETIME_MS = 5_000;
 
+/** What a peer's clock read, and when that was by this node's monotonic clock: its own wall clock may have been set since. */
 interface Sample {
-  readonly offsetMs: number;
+  readonly wallMs: number;
   readonly atMs: number;
 }
 
@@ -59,7 +60,7 @@ export class LogClock {
 
   /** A frame came from `peer`, which read `senderWallMs` when it sent it. */
   sample(peer: number, senderWallMs: number, now: Instant): void {
-    this.#samples.set(peer, { offsetMs: senderWallMs - now.wallMs, atMs: now.monotonicMs });
+    this.#samples.set(peer, { wallMs: senderWallMs, atMs: now.monotonicMs });
   }
 
   forget(peer: number): void {
@@ -88,11 +89,15 @@ export class LogClock {
     for (const voter of voters) {
       const sample = this.#samples.get(voter);
       if (voter === self) agreeing++;
-      else if (sample !== undefined && now.monotonicMs - sample.atMs <= SAMPLE_LIFETIME_MS)
-        if (Math.abs(sample.offsetMs) <= SKEW_LIMIT_MS) agreeing++;
+      else if (sample !== undefined && agrees(sample, now)) agreeing++;
     }
     return agreeing > voters.length / 2;
   }
+}
+
+function agrees({ wallMs, atMs }: Sample, now: Instant): boolean {
+  const ageMs = now.monotonicMs - atMs;
+  return ageMs <= SAMPLE_LIFETIME_MS && Math.abs(wallMs + ageMs - now.wallMs) <= SKEW_LIMIT_MS;
 }
 
 /** Whether a frame's clock is too far from this node's for its proposals to be taken. */
