@@ -28,7 +28,8 @@ export function engineResult(response: LogicalResponse, mountType: string): Core
     case "stream":
       return { kind: "stream", contentType: response.contentType, body: response.body };
     case "auth":
-      assert(false, "a grant was made into a token before it is answered");
+    case "refusal":
+      assert(false, "what is neither granted nor refused yet is no answer");
   }
 }
 

@@ -64,6 +64,10 @@ export interface Backend {
    * after a crash or a failure, so what is undone already is no error.
    */
   revoke?(context: PrepareContext, lease: HeldLease): Promise<void>;
+  /** Of an auth method: names that failed to log in too often and have to wait, ascending. */
+  lockedNames?(context: RequestContext): Promise<readonly string[]>;
+  /** Lets a name try again; no error for one that was not locked out. */
+  unlock?(context: RequestContext, name: string): void;
 }
 
 export interface BackendFactory {

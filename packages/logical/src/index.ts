@@ -46,6 +46,7 @@ export type {
   ListResponse,
   LogicalResponse,
   NotFoundResponse,
+  RefusalResponse,
   StreamResponse,
 } from "./response.ts";
 export { listResponse, withWarnings } from "./response.ts";

@@ -30,6 +30,20 @@ export class Networks {
     return family !== 0 && this.#blocks.check(plain, family === 4 ? "ipv4" : "ipv6");
   }
 
+  /** Whether all of `text`, one network, lies in one of them; none at all hold all. */
+  covers(text: string): boolean {
+    if (this.texts.length === 0) return true;
+    const [address = "", digits] = text.split("/");
+    const width = isIP(plainAddress(address)) === 4 ? 32 : 128;
+    const bits = digits === undefined ? width : Number(digits);
+    return this.texts.some((own) => {
+      const [ownAddress = "", ownDigits] = own.split("/");
+      const ownWidth = isIP(plainAddress(ownAddress)) === 4 ? 32 : 128;
+      const ownBits = ownDigits === undefined ? ownWidth : Number(ownDigits);
+      return ownWidth === width && ownBits <= bits && Networks.parse([own])?.admit(address) === true;
+    });
+  }
+
   #add(text: string): boolean {
     const slash = text.indexOf("/");
     const address = plainAddress(slash < 0 ? text : text.slice(0, slash));

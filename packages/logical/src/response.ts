@@ -1,4 +1,5 @@
 /** What a handler answers. The front doors make Vault's envelope of it. */
+import type { LogicalError } from "./errors.ts";
 import type { LeaseGrant, TokenGrant } from "./grant.ts";
 import type { JsonValue } from "./json/value.ts";
 
@@ -8,6 +9,7 @@ export type LogicalResponse =
   | EmptyResponse
   | ListResponse
   | NotFoundResponse
+  | RefusalResponse
   | StreamResponse;
 
 export interface DataResponse {
@@ -49,6 +51,13 @@ export interface ListResponse {
 /** 404 with `{"errors":[]}`; with warnings, the envelope without data. */
 export interface NotFoundResponse {
   readonly kind: "not-found";
+  readonly warnings?: readonly string[];
+}
+
+/** A refusal whose writes stand, such as the count of wrong passwords: given once they are committed. */
+export interface RefusalResponse {
+  readonly kind: "refusal";
+  readonly error: LogicalError;
   readonly warnings?: readonly string[];
 }
 

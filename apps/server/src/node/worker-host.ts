@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { startGrpcServer, startHttpServer } from "@strongroom/api";
+import { approleFactory, userpassFactory } from "@strongroom/auth";
 import { Barrier, SharedCommandAuthenticator, type SharedKeys } from "@strongroom/barrier";
 import {
   Autopilot,
@@ -24,10 +25,10 @@ import {
   WorkerStore,
 } from "@strongroom/cluster";
 import { type AuditSink, Core, currentAutopilotSettings } from "@strongroom/core";
-import { LogicalError, type PasswordHasher } from "@strongroom/logical";
 import { asError, type Clock, type Entropy, type Logger, type MetricsRegistry, type Timers } from "@strongroom/runtime";
 import { kvFactory } from "@strongroom/secrets";
 import { LevelTable } from "@strongroom/storage";
+import { DEFAULT_PASSWORD_THREAD, PasswordThread } from "../passwords/password-hasher.ts";
 import { BUILD_DATE, VERSION } from "../version.ts";
 import { NodeClusterView } from "../wiring/cluster-view.ts";
 import { joinAuthority } from "../wiring/join-authority.ts";
@@ -113,16 +114,17 @@ export class WorkerHost {
       entropy,
       logger,
     });
+    const passwords = new PasswordThread(DEFAULT_PASSWORD_THREAD);
     const core = Core.open({
       store,
       barrier,
       seal,
       cluster: new NodeClusterView({ store, cluster, barrier, manager, clock, entropy }),
-      backends: [kvFactory],
+      backends: [kvFactory, userpassFactory, approleFactory],
       clock,
       timers,
       entropy,
-      kdf: NO_PASSWORDS,
+      kdf: passwords,
       audit: UNRECORDED,
       logger,
       metrics,
@@ -138,6 +140,7 @@ export class WorkerHost {
     const doors = await openDoors(parts, core);
     closers.push(
       () => core.close(),
+      () => passwords.close(),
       () => store.close(),
       () => port.close(),
     );
@@ -156,11 +159,6 @@ export class WorkerHost {
 }
 
 /** No method that takes passwords is among the backends. */
-const NO_PASSWORDS: PasswordHasher = {
-  hash: () => Promise.reject(new LogicalError("overloaded", "this server hashes no passwords")),
-  verify: () => Promise.reject(new LogicalError("overloaded", "this server hashes no passwords")),
-};
-
 /** No audit stream is kept yet. */
 const UNRECORDED: AuditSink = { request: () => undefined, response: () => undefined };
 

@@ -57,9 +57,25 @@ export async function answer(tx: Transaction, visit: Visit, parts: PipelineParts
     return { kind: "effect", target, asked, context: SystemContext.of(outside) };
   }
   if (visit.preparing) return { kind: "prepared", value: await prepare(asked, context, visit, parts) };
-  const result = await once(() => handle(tx, visit, { asked, context, target }, parts));
+  let result: CoreResult;
+  try {
+    result = await once(() => handle(tx, visit, { asked, context, target }, parts));
+  } catch (error) {
+    if (error instanceof KeptRefusal) return { kind: "refusal", error: error.refusal };
+    throw error;
+  }
   const afterCommit = context instanceof SystemContext ? context.afterCommit : undefined;
   return { kind: "answer", result, afterCommit };
+}
+
+/** Leaves the handler's run; what it wrote stands. */
+class KeptRefusal extends Error {
+  readonly refusal: LogicalError;
+
+  constructor(refusal: LogicalError) {
+    super("a refusal whose writes stand");
+    this.refusal = refusal;
+  }
 }
 
 interface Handled {
@@ -75,6 +91,7 @@ async function handle(tx: Transaction, visit: Visit, handled: Handled, parts: Pi
   const call = callOf(target.match, asked);
   if (call.definition.prepare !== undefined && exchange.prepared === undefined) throw new RunAgain("prepared");
   const response = await runCall(call, context);
+  if (response.kind === "refusal") throw new KeptRefusal(response.error);
   // What a request has listed is what it answers: the token's uses and the wrapping do not hang on it.
   if (mode === "write" && !changesState(asked.operation)) parts.dependencies.barrier.answeredList(tx);
   const result = resultOf(tx, visit, response, handled, parts);

@@ -13,6 +13,7 @@ import { leasesListPath, leasesLookupPath } from "./leases-lookup.ts";
 import { leaseRenewPaths } from "./leases-renew.ts";
 import { leaseRevokePaths } from "./leases-revoke.ts";
 import { leaseRevokePrefixPaths } from "./leases-revoke-prefix.ts";
+import { lockedUsersPath, unlockUserPath } from "./locked-users.ts";
 import { metricsPath } from "./metrics.ts";
 import { authMountPath, mountPath } from "./mount.ts";
 import { authMountTunePath, mountTunePath } from "./mount-tune.ts";
@@ -92,6 +93,7 @@ const SYSTEM_PATHS = [
   leasesLookupPath,
   leasesPath,
   leasesTidyPath,
+  lockedUsersPath,
   metricsPath,
   mountPath,
   mountsPath,
@@ -123,6 +125,7 @@ const SYSTEM_PATHS = [
   sealPath,
   sealStatusPath,
   stepDownPath,
+  unlockUserPath,
   unsealPath,
 ];
 

@@ -98,6 +98,7 @@ function toAnswer(response: LogicalResponse): Answer {
     case "not-found":
       return { status: 404, text: "", warnings };
     case "auth":
+    case "refusal":
     case "stream":
       throw new Error("the engine grants no tokens and sends no files");
   }

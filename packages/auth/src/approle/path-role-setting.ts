@@ -1,0 +1,100 @@
+/** `role/:role_name/policies`, `…/secret-id-ttl` and so on: one setting of a role, to be allowed by itself. */
+import {
+  definePath,
+  type FieldType,
+  LogicalError,
+  type LogicalResponse,
+  type PathDefinition,
+  type RequestContext,
+} from "@strongroom/logical";
+import { DEFAULT_TOKEN_SETTINGS } from "../common/token-settings.ts";
+import { type RoleEntry, readRole, writeRole } from "./role-entry.ts";
+import { changedRole, checkRole, ROLE_FIELDS, ROLE_NAME, roleBody, roleName } from "./role-fields.ts";
+
+interface Setting {
+  /** Below the role. */
+  readonly name: string;
+  /** As the role itself calls it. */
+  readonly field: Exclude<keyof typeof ROLE_FIELDS, "role_name">;
+  /** The role with the setting as a new role has it. */
+  readonly reset: (role: RoleEntry) => RoleEntry;
+}
+
+const token =
+  (settings: Partial<RoleEntry["token"]>) =>
+  (role: RoleEntry): RoleEntry => ({ ...role, token: { ...role.token, ...settings } });
+
+const SETTINGS: readonly Setting[] = [
+  { name: "policies", field: "token_policies", reset: token({ policies: DEFAULT_TOKEN_SETTINGS.policies }) },
+  { name: "bind-secret-id", field: "bind_secret_id", reset: (role) => ({ ...role, bindSecretId: true }) },
+  { name: "secret-id-num-uses", field: "secret_id_num_uses", reset: (role) => ({ ...role, secretIdNumUses: 0 }) },
+  { name: "secret-id-ttl", field: "secret_id_ttl", reset: (role) => ({ ...role, secretIdTtlSeconds: 0 }) },
+  {
+    name: "secret-id-bound-cidrs",
+    field: "secret_id_bound_cidrs",
+    reset: (role) => ({ ...role, secretIdBoundCidrs: [] }),
+  },
+  { name: "bound-cidr-list", field: "secret_id_bound_cidrs", reset: (role) => ({ ...role, secretIdBoundCidrs: [] }) },
+  { name: "period", field: "token_period", reset: token({ periodSeconds: 0 }) },
+  { name: "token-num-uses", field: "token_num_uses", reset: token({ numUses: 0 }) },
+  { name: "token-ttl", field: "token_ttl", reset: token({ ttlSeconds: 0 }) },
+  { name: "token-max-ttl", field: "token_max_ttl", reset: token({ maxTtlSeconds: 0 }) },
+  { name: "token-bound-cidrs", field: "token_bound_cidrs", reset: token({ boundCidrs: [] }) },
+];
+
+export const rolesSettings: readonly PathDefinition[] = SETTINGS.map(settingPath);
+
+function settingPath({ name, field, reset }: Setting): PathDefinition {
+  const type: FieldType = ROLE_FIELDS[field].type;
+  const change = (context: RequestContext, given: string, to: (role: RoleEntry) => RoleEntry): LogicalResponse => {
+    const before = readRole(context.storage, given);
+    if (before === undefined) return { kind: "not-found" };
+    const role = to(before);
+    checkRole(role);
+    writeRole(context.storage, given, role, before);
+    return { kind: "empty" };
+  };
+  return definePath({
+    pattern: `role/:role_name/${name}`,
+    fields: { ...ROLE_FIELDS, role_name: ROLE_NAME, [field]: { type, description: ROLE_FIELDS[field].description } },
+    operations: {
+      read: {
+        summary: "Show it.",
+        handler: (context, _request, fields) => {
+          const role = readRole(context.storage, roleName(fields));
+          if (role === undefined) return { kind: "not-found" };
+          return { kind: "data", data: { [field]: roleBody(role)[field] ?? null } };
+        },
+      },
+      update: {
+        summary: "Set it.",
+        handler: (context, _request, fields) => {
+          if (!fields.has(field)) throw new LogicalError("invalid_request", `missing ${field}`);
+          return change(context, roleName(fields), (role) => changedRole(role, fields));
+        },
+      },
+      delete: {
+        summary: "Set it to what a new role has.",
+        handler: (context, _request, fields) => change(context, roleName(fields), reset),
+      },
+    },
+    synopsis: `The setting ${field} of a role.`,
+    description: ROLE_FIELDS[field].description,
+  });
+}
+
+export const pathLocalSecretIds: PathDefinition = definePath({
+  pattern: "role/:role_name/local-secret-ids",
+  fields: { role_name: ROLE_NAME },
+  operations: {
+    read: {
+      summary: "Whether secret ids are kept in one cluster of several; always false.",
+      handler: (context, _request, fields) => {
+        if (readRole(context.storage, roleName(fields)) === undefined) return { kind: "not-found" };
+        return { kind: "data", data: { local_secret_ids: false } };
+      },
+    },
+  },
+  synopsis: "For clients that ask.",
+  description: "There is one cluster.",
+});
