@@ -142,6 +142,19 @@ describe("userpass", () => {
     expect(bodyOf(await node.call("read", "sys/locked-users"))).toMatchObject({ total: 0 });
   });
 
+  it("renews no token of a user that is gone, or whose policies have changed", async () => {
+    const { token } = await login("auth/userpass/login/alice", { password: "correct horse" });
+    const renew = () => wireCode(node.call("update", "auth/token/renew-self", { token }));
+    expect(await renew()).toBe("ok");
+    await node.call("update", "auth/userpass/users/alice/policies", { body: { token_policies: "other" } });
+    expect(await renew()).toMatch(/policies have changed/);
+    await node.call("update", "auth/userpass/users/alice/policies", { body: { token_policies: "reader" } });
+    expect(await renew()).toBe("ok");
+    await node.call("delete", "auth/userpass/users/alice");
+    expect(await renew()).toMatch(/^invalid_request: the user is gone/);
+    expect(await readWith(token)).toBe("ok");
+  });
+
   it("refuses names that look like others, passwords that are none, and settings that make no token", async () => {
     const make = (name: string, body: object) => wireCode(node.call("update", `auth/userpass/users/${name}`, { body }));
     expect(await make("a b", { password: "x" })).toMatch(/^invalid_field/);
@@ -232,11 +245,14 @@ describe("approle", () => {
     const taken = node.call("update", "auth/approle/role/other/role-id", { body: { role_id: "the-web" } });
     expect(await wireCode(taken)).toMatch(/already in use/);
     const { secret_id } = await secretId();
-    await login("auth/approle/login", { role_id: "the-web", secret_id });
+    const { token } = await login("auth/approle/login", { role_id: "the-web", secret_id });
     await node.call("delete", "auth/approle/role/web");
     expect(await refusal("auth/approle/login", { role_id: "the-web", secret_id })).toMatch(/^invalid_request/);
     await role({ role_id: "the-web" });
     expect(await refusal("auth/approle/login", { role_id: "the-web", secret_id })).toMatch(/^invalid_request/);
+    expect(await wireCode(node.call("update", "auth/token/renew-self", { token }))).toMatch(
+      /does not exist during renewal/,
+    );
     const tidied = await node.call("update", "auth/approle/tidy/secret-id");
     expect(JSON.stringify(tidied)).toContain("Removed 1 secret ids");
   });
