@@ -22,7 +22,7 @@ const DIRECTORY = "core/policies/acl";
 const VERSION = 1;
 /** Sets of policies, and sets together with the values of their templates: bounded, whatever clients do. */
 const CACHED_SETS = 1_000;
-const CACHED_ACLS = 10_000;
+const CACHED_ACLS = 2_000;
 
 interface StoredPolicy {
   readonly version: number;

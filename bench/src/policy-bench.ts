@@ -1,0 +1,115 @@
+/**
+ * What policies cost: reading a text, compiling a token's policies, and one check, by the number of rules. The server
+ * compiles a set of policies once and checks at each request, so only the last is paid often.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname } from "node:path";
+import { parseArgs } from "node:util";
+import { compileAcl, NO_IDENTITY, parsePolicy } from "@strongroom/core/policy";
+
+const SIZES = [10, 1_000, 10_000];
+/** Of each measurement; the fastest of five counts. */
+const MEASURE_MS = 200;
+
+interface Figures {
+  readonly rules: number;
+  readonly textBytes: number;
+  readonly parseUs: number;
+  readonly compileUs: number;
+  readonly checkExactNs: number;
+  readonly checkPrefixNs: number;
+  readonly checkPlusNs: number;
+  readonly checkNoRuleNs: number;
+}
+
+export async function policyBench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { json: { type: "string", default: "bench/results/policy.json" } },
+  });
+  const figures = SIZES.map(measure);
+  process.stdout.write(tableOf(figures));
+  const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
+  mkdirSync(dirname(values.json), { recursive: true });
+  writeFileSync(values.json, `${JSON.stringify({ machine, figures }, undefined, 2)}\n`);
+}
+
+function measure(rules: number): Figures {
+  const text = policyText(rules);
+  const policy = parsePolicy("bench", text);
+  const acl = compileAcl([policy], NO_IDENTITY);
+  // Paths are put together anew, as requests bring them: a string that was looked up before remembers its hash.
+  const check = (path: (i: number) => string): number => {
+    let i = 0;
+    const withPath = time(() => void acl.check({ path: path(i++ % rules), operation: "read" }));
+    const alone = time(() => void path(i++ % rules).length);
+    return Math.round(withPath - alone);
+  };
+  return {
+    rules,
+    textBytes: Buffer.byteLength(text),
+    parseUs: Math.round(time(() => void parsePolicy("bench", text)) / 1000),
+    compileUs: Math.round(time(() => void compileAcl([policy], NO_IDENTITY)) / 1000),
+    checkExactNs: check((i) => `secret/data/team-${third(i)}/config`),
+    checkPrefixNs: check((i) => `secret/data/app-${third(i)}/db/password`),
+    checkPlusNs: check((i) => `kv-${third(i)}/data/x${i}/public`),
+    checkNoRuleNs: check((i) => `other/data/app-${i}/db`),
+  };
+}
+
+const COLUMNS: readonly (readonly [string, keyof Figures])[] = [
+  ["rules", "rules"],
+  ["text bytes", "textBytes"],
+  ["parse µs", "parseUs"],
+  ["compile µs", "compileUs"],
+  ["check: exact ns", "checkExactNs"],
+  ["prefix ns", "checkPrefixNs"],
+  ["with + ns", "checkPlusNs"],
+  ["no rule ns", "checkNoRuleNs"],
+];
+
+function tableOf(figures: readonly Figures[]): string {
+  const lines = [
+    COLUMNS.map(([title]) => title).join("  "),
+    ...figures.map((row) => COLUMNS.map(([title, key]) => String(row[key]).padStart(title.length)).join("  ")),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** The number that the patterns of each kind have. */
+function third(i: number): number {
+  return i - (i % 3);
+}
+
+/** A third each: exact paths, prefixes, and patterns with a `+`. */
+function policyText(rules: number): string {
+  const patterns = [
+    (i: number) => `secret/data/team-${i}/config`,
+    (i: number) => `secret/data/app-${i - 1}/*`,
+    (i: number) => `kv-${i - 2}/data/+/public`,
+  ];
+  const rule = (i: number): string => {
+    const pattern = patterns[i % patterns.length] as (i: number) => string;
+    return `path ${JSON.stringify(pattern(i))} {\n  capabilities = ["read", "list"]\n}\n`;
+  };
+  return Array.from({ length: rules }, (_, i) => rule(i)).join("\n");
+}
+
+/** Nanoseconds a call. */
+function time(call: () => void): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 5; round++) {
+    const start = process.hrtime.bigint();
+    const end = start + BigInt(MEASURE_MS) * 1_000_000n;
+    let calls = 0;
+    let now = start;
+    while (now < end) {
+      for (let i = 0; i < 16; i++) call();
+      calls += 16;
+      now = process.hrtime.bigint();
+    }
+    best = Math.min(best, Number(now - start) / calls);
+  }
+  return best;
+}
