@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SharedKeys } from "@strongroom/barrier";
 import {
+  DEFAULT_DISK,
   DEFAULT_PACE,
   localChannelPair,
   NodeWalDisk,
@@ -158,6 +159,7 @@ function settingsOf({
     grpcListeners: [],
     joinToken: undefined,
     pace: DEFAULT_PACE,
+    disk: DEFAULT_DISK,
     workers: 1,
     sharesPorts: false,
     logLevel,

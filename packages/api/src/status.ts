@@ -101,6 +101,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["keyring_full", { http: 400, grpc: failedPrecondition }],
   // The cluster. A client may repeat what was not committed; of an unknown outcome it must first look.
   ["not_committed", { http: 503, grpc: GRPC_STATUS.aborted, named: true }],
+  ["disk_full", { http: 503, grpc: resourceExhausted, named: true }],
   ["outcome_unknown", { http: 500, grpc: GRPC_STATUS.unknown, named: true }],
   ["unavailable", { http: 503, grpc: unavailable, named: true }],
   ["leadership_lost", { http: 503, grpc: unavailable, named: true }],

@@ -10,6 +10,12 @@ export type { Authenticity, CommandAuthenticator, CommandSigner } from "./authen
 export { sealedAuthenticator } from "./authenticator.ts";
 export type { AutopilotConfig, AutopilotOptions, AutopilotParts } from "./autopilot.ts";
 export { Autopilot, DEFAULT_AUTOPILOT } from "./autopilot.ts";
+export type { DiskKeeperOptions } from "./disk/disk-keeper.ts";
+export { DISK_INTERVAL_MS } from "./disk/disk-keeper.ts";
+export type { DiskRoom, DiskSpace } from "./disk/disk-space.ts";
+export type { DiskThresholds } from "./disk/disk-watch.ts";
+export { DEFAULT_DISK, DiskWatch } from "./disk/disk-watch.ts";
+export { NodeDiskSpace } from "./disk/node-disk-space.ts";
 export type { ClusterCa, NodeName, ServerCertificates } from "./membership/certificates.ts";
 export {
   CertificateError,
@@ -77,8 +83,8 @@ export {
 export { QuarantineError, quarantine, refuseQuarantined } from "./replica/quarantine.ts";
 export { BOOTSTRAP_INDEX, bootstrapRows, bootstrapTable, logStart, RecoveryError } from "./replica/recovered.ts";
 export { Replica } from "./replica/replica.ts";
-export type { ReplicaShellOptions, ReplicaShellParts } from "./replica/shell.ts";
 export { ReplicaShell } from "./replica/shell.ts";
+export type { ReplicaShellOptions, ReplicaShellParts } from "./replica/shell-options.ts";
 export type { ReceivedGeneration, ReplicaStateMachine } from "./replica/state-machine.ts";
 export type { ScrubResult } from "./scrub/scrub-pass.ts";
 export { scrubPass } from "./scrub/scrub-pass.ts";

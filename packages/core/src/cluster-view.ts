@@ -28,6 +28,8 @@ export interface ClusterSummary {
   readonly term: number;
   readonly commitIndex: number;
   readonly appliedIndex: number;
+  /** This node's disk is nearly full. */
+  readonly diskLow?: boolean;
   /** The index of the configuration in force, 0 when unknown. */
   readonly configurationIndex?: number;
   readonly members: readonly ClusterMember[];

@@ -6,6 +6,11 @@ export class NotCommittedError extends StrongroomError {
   readonly code = "not_committed";
 }
 
+/** The disks are nearly full and the transaction would grow the store; nothing was written. */
+export class DiskFullError extends StrongroomError {
+  readonly code = "disk_full";
+}
+
 /** The transaction may have been written, or may be written later; if so, whole. */
 export class OutcomeUnknownError extends StrongroomError {
   readonly code = "outcome_unknown";

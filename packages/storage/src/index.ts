@@ -21,6 +21,7 @@ export { decodeEntryBody, ENTRY_OVERHEAD, ENTRY_VERSION, encodeEntryBody } from 
 export {
   CommandRejectedError,
   CorruptRowError,
+  DiskFullError,
   LeadershipLostError,
   NotCommittedError,
   OutcomeUnknownError,

@@ -72,6 +72,7 @@ describe("parseServerConfig", () => {
       nodeName: "node-1",
       maxEntryBytes: 1048576,
       heartbeatMs: 50,
+      minFreeBytes: 268_435_456,
       electionMs: 300,
     });
     expect(config.listeners.map(({ host, port }) => `${host}:${port}`)).toEqual(["0.0.0.0:8200", "127.0.0.1:8210"]);

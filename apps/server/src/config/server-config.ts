@@ -3,7 +3,7 @@
  * a warning; what neither knows stops the start.
  */
 
-import { DEFAULT_PACE } from "@strongroom/cluster";
+import { DEFAULT_DISK, DEFAULT_PACE } from "@strongroom/cluster";
 import type { HclObject, Position } from "@strongroom/core/hcl";
 import { ConfigError, parseConfigSource } from "./config-error.ts";
 import { ObjectReader } from "./reader.ts";
@@ -43,6 +43,8 @@ interface RaftStorageConfig {
   readonly heartbeatMs: number;
   /** Silence of a leader after which others stand for election, after twice that at the latest. */
   readonly electionMs: number;
+  /** Free bytes on the file system below which the disk counts as nearly full. */
+  readonly minFreeBytes: number;
 }
 
 export interface ServerConfig {
@@ -70,6 +72,7 @@ export interface ServerConfig {
 }
 
 const MIB = 1024 * 1024;
+const MIN_FREE_BYTES_MAX = 2 ** 50;
 /** Of timers and of a thread that has other work too. */
 const HEARTBEAT_MS_MIN = 10;
 const ELECTION_MS_MAX = 60_000;
@@ -150,6 +153,7 @@ function readStorage(reader: ObjectReader, warnings: string[]): RaftStorageConfi
     maxEntryBytes: storage.integer("max_entry_size", 1024, MIB) ?? MIB,
     heartbeatMs: storage.durationMs("heartbeat_interval") ?? DEFAULT_PACE.heartbeatMs,
     electionMs: storage.durationMs("election_timeout") ?? DEFAULT_PACE.electionMs,
+    minFreeBytes: storage.integer("min_free_bytes", 0, MIN_FREE_BYTES_MAX) ?? DEFAULT_DISK.lowBytes,
   };
   requirePace(config, block.at);
   storage.ignore([

@@ -10,6 +10,7 @@ import {
   DEFAULT_FLUSH_EVERY_BYTES,
   DEFAULT_SCRUB,
   DEFAULT_TAIL_LIMITS,
+  DISK_INTERVAL_MS,
   decodeReplicaState,
   drawNodeId,
   FileIncarnations,
@@ -17,6 +18,7 @@ import {
   INITIAL_GENERATION,
   type JoinedMember,
   joinCluster,
+  NodeDiskSpace,
   NodeIdentity,
   NodeWalDisk,
   QuarantineError,
@@ -103,6 +105,7 @@ export class ReplicaHost {
         seeds: members.map((member) => ({ id: toNodeId(member.nodeId), address: member.clusterAddress })),
         supportedVersion: SUPPORTED_VERSION,
         scrub: DEFAULT_SCRUB,
+        disk: { ...settings.disk, intervalMs: DISK_INTERVAL_MS },
       },
       {
         clock,
@@ -122,6 +125,7 @@ export class ReplicaHost {
           sign: (message) => (keys.isOpen() ? authenticator.sign(message, "snapshot") : undefined),
         },
         incarnations: FileIncarnations.open(directory),
+        diskSpace: new NodeDiskSpace(directory),
         onFatal: (error) => {
           if (error instanceof QuarantineError) quarantine(directory, error.message);
           parts.onFatal(error);

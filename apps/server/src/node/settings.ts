@@ -1,7 +1,7 @@
 /** What a node's threads need to know, resolved once by the main thread: plain data that can be handed to each of them. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
-import { createServerCertificates, type Pace } from "@strongroom/cluster";
+import { createServerCertificates, type DiskThresholds, type Pace } from "@strongroom/cluster";
 import { type Clock, type Entropy, StrongroomError } from "@strongroom/runtime";
 import type { ListenerConfig, ServerConfig } from "../config/index.ts";
 import type { LogLevel } from "../logger.ts";
@@ -32,6 +32,7 @@ export interface NodeSettings {
   readonly grpcListeners: readonly ListenerSettings[];
   readonly joinToken: string | undefined;
   readonly pace: Pace;
+  readonly disk: DiskThresholds;
   readonly workers: number;
   /** Several threads may listen on one port (SO_REUSEPORT). */
   readonly sharesPorts: boolean;
@@ -81,6 +82,7 @@ export function resolveSettings(
     listeners: config.listeners.map(resolve),
     grpcListeners: config.grpcListeners.map(resolve),
     joinToken: overrides.joinToken ?? config.join,
+    disk: { lowBytes: config.storage.minFreeBytes, reserveBytes: Math.floor(config.storage.minFreeBytes / 4) },
     pace: { heartbeatMs: config.storage.heartbeatMs, electionMs: config.storage.electionMs },
     workers: SHARES_PORTS ? (config.workers ?? availableParallelism()) : 1,
     sharesPorts: SHARES_PORTS,

@@ -59,6 +59,7 @@ export class NodeClusterView implements ClusterView {
       term: status.term,
       commitIndex: status.commitIndex,
       appliedIndex: status.appliedIndex,
+      diskLow: status.diskLow,
       members: status.members,
       ...(leads ? { leadingSinceMs: this.#leadingSinceMs } : {}),
     };

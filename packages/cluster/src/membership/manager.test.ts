@@ -25,6 +25,7 @@ function member(nodeId: number, parts: Partial<ClusterMember> = {}): ClusterMemb
     leader: nodeId === 1,
     online: true,
     lastContactMs: 0,
+    diskLow: false,
     ...parts,
   };
 }
@@ -42,6 +43,8 @@ function managerOf(members: readonly ClusterMember[]): { manager: MembershipMana
     commitIndex: 5_000,
     appliedIndex: 5_000,
     logTimeMs: 0,
+    diskLow: false,
+    refusesGrowth: false,
     members,
   };
   const manager = new MembershipManager({

@@ -16,6 +16,8 @@ export interface ClusterMember {
   readonly lastContactMs: number;
   /** What it last said of itself; undefined until it has said anything. */
   readonly sealed?: boolean;
+  /** By its last word its disk is nearly full. */
+  readonly diskLow: boolean;
 }
 
 /** What stands for the whole state of a node: nodes that have applied the same entries have the same. */
@@ -36,5 +38,9 @@ export interface ClusterStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly logTimeMs: number;
+  /** This node's disk is nearly full. */
+  readonly diskLow: boolean;
+  /** If this node led now, it would take nothing that grows the store. */
+  readonly refusesGrowth: boolean;
   readonly members: readonly ClusterMember[];
 }

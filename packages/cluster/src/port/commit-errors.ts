@@ -1,5 +1,5 @@
 /** What a client is told of a write that got no verdict. */
-import { NotCommittedError, OutcomeUnknownError, UnavailableError } from "@strongroom/storage";
+import { DiskFullError, NotCommittedError, OutcomeUnknownError, UnavailableError } from "@strongroom/storage";
 import type { NotCommittedReason } from "./messages.ts";
 
 export function unknownOutcome(): OutcomeUnknownError {
@@ -23,6 +23,10 @@ export function notCommitted(reason: NotCommittedReason): Error {
       );
     case "unauthentic":
       return new NotCommittedError("the leader could not verify the write's signature; nothing was written");
+    case "disk-full":
+      return new DiskFullError(
+        "the cluster's disks are nearly full, so nothing that grows the store is taken; nothing was written: delete what is not needed, or make room on the servers",
+      );
     case "transferring":
     case "busy":
       return new NotCommittedError("the leader took no writes within the deadline; nothing was written, try again");

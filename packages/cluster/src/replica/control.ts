@@ -7,6 +7,7 @@ import { ORIGIN_KEY } from "../state/origin.ts";
 import type { NodeStatusMessage } from "../transport/message.ts";
 import type { AuthenticatorGate } from "./authenticator-gate.ts";
 import { milestoneDigest } from "./digest-watch.ts";
+import type { DiskGuard } from "./disk-guard.ts";
 import type { Effect } from "./effects.ts";
 import type { ReplicaOptions } from "./options.ts";
 import type { PeerBook } from "./peer-book.ts";
@@ -16,10 +17,11 @@ import type { StorageDriver } from "./storage-driver.ts";
 import { successor } from "./succession.ts";
 
 export interface ControlParts {
-  readonly options: Pick<ReplicaOptions, "id" | "clusterId" | "clusterAddress" | "supportedVersion">;
+  readonly options: Pick<ReplicaOptions, "id" | "clusterId" | "clusterAddress" | "supportedVersion" | "timings">;
   readonly raft: RawNode;
   readonly peers: PeerBook;
   readonly gate: AuthenticatorGate;
+  readonly disk: DiskGuard;
   readonly storage: StorageDriver;
   readonly agreement: () => StateAgreement;
   readonly emit: (effect: Effect) => void;
@@ -79,7 +81,7 @@ export class Control {
   }
 
   status(view: ControlView): ClusterStatus {
-    const { options, raft, peers, gate } = this.#parts;
+    const { options, raft, peers, gate, disk } = this.#parts;
     const { id } = options;
     const clusterId = options.clusterId();
     const status = raft.status();
@@ -92,7 +94,9 @@ export class Control {
       commitIndex: status.commit,
       appliedIndex: view.writtenIndex,
       logTimeMs: view.logTimeMs,
-      members: peers.members(status, view.nowMs, !gate.isOpen),
+      diskLow: disk.isLow,
+      refusesGrowth: disk.refusesGrowth,
+      members: peers.members(status, view.nowMs, { sealed: !gate.isOpen, diskLow: disk.isLow }),
     };
   }
 
@@ -104,6 +108,7 @@ export class Control {
       type: "node-status",
       clusterAddress: options.clusterAddress,
       sealed: !gate.isOpen,
+      diskLow: this.#parts.disk.isLow,
       appliedIndex: storage.written.index,
       supportedVersion: options.supportedVersion,
       digestIndex: newest.index,
@@ -116,17 +121,36 @@ export class Control {
     return this.#transfer(0).ok;
   }
 
-  /** A sealed leader asks an open voter that has everything committed to take over. Whom it asked. */
-  handOverIfSealed(nowMs: number): NodeId | undefined {
-    const { raft, peers, gate } = this.#parts;
-    if (gate.isOpen || raft.basicStatus().state !== "StateLeader") return undefined;
+  /**
+   * A leader that is sealed, or whose disk is low, asks a voter to take over that is open, has everything committed and, for the
+   * second, room on its disk. Without one it goes on.
+   */
+  handOverIfUnfit(nowMs: number): void {
+    const { raft, peers, gate, disk, emit } = this.#parts;
+    if ((gate.isOpen && !disk.isLow) || raft.basicStatus().state !== "StateLeader") return;
     const status = raft.status();
-    const isOpen = (id: NodeId) => peers.statusOf(id)?.sealed === false && peers.isOnline(id, nowMs);
-    const target = successor(status, isOpen);
-    const match = target === undefined ? undefined : status.progress.get(target)?.match;
-    if (target === undefined || match === undefined || match < status.commit) return undefined;
-    raft.transferLeadership(target);
-    return target;
+    const suits = (id: NodeId) => {
+      const told = peers.statusOf(id);
+      return told?.sealed === false && (!gate.isOpen || !told.diskLow) && peers.isOnline(id, nowMs);
+    };
+    const to = successor(status, suits);
+    const match = to === undefined ? undefined : status.progress.get(to)?.match;
+    if (to === undefined || match === undefined || match < status.commit) return;
+    raft.transferLeadership(to);
+    const text = gate.isOpen
+      ? "this leader's disk is nearly full and hands over to a voter that has room"
+      : "this leader is sealed and hands over to an open voter";
+    emit({ type: "log", level: "info", text, fields: { to } });
+  }
+
+  /** Once a tick: a leader whose disk has been silent for an election's time is none that anybody can use. */
+  watchDisk(): void {
+    const { options, raft, storage, emit } = this.#parts;
+    storage.tick();
+    if (storage.silentTicks !== options.timings.electionTicks || raft.basicStatus().state !== "StateLeader") return;
+    const text = "the disk of this leader does not answer; it hands over if another voter can take over";
+    emit({ type: "log", level: "warn", text, fields: {} });
+    this.handOver();
   }
 
   #transfer(to: number): ControlReply {

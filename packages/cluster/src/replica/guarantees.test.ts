@@ -343,6 +343,7 @@ describe("the book of peers", () => {
     type: "node-status",
     clusterAddress: "memory:3",
     sealed: false,
+    diskLow: false,
     appliedIndex: 1,
     supportedVersion: 1,
     digestIndex: 0,

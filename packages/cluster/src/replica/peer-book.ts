@@ -119,15 +119,20 @@ export class PeerBook {
     return id === this.#self || nowMs - (this.#heardAtMs.get(id) ?? Number.NEGATIVE_INFINITY) <= ONLINE_MS;
   }
 
-  /** The members as operators see them, by id. `selfSealed` is this node's own word. */
-  members(status: Status, nowMs: number, selfSealed: boolean): readonly ClusterMember[] {
+  /** The members as operators see them, by id. `self` is this node's own word. */
+  members(
+    status: Status,
+    nowMs: number,
+    self: { readonly sealed: boolean; readonly diskLow: boolean },
+  ): readonly ClusterMember[] {
     this.#sinceMs ??= nowMs;
     const sinceMs = this.#sinceMs;
     const voters = new Set([...status.conf.voters, ...status.conf.votersOutgoing]);
     return members(status.conf).map((nodeId): ClusterMember => {
       const record = this.#records.get(nodeId);
       const progress = status.progress.get(nodeId);
-      const sealed = nodeId === this.#self ? selfSealed : this.#statuses.get(nodeId)?.sealed;
+      const sealed = (nodeId === this.#self ? self : this.#statuses.get(nodeId))?.sealed;
+      const diskLow = (nodeId === this.#self ? self : this.#statuses.get(nodeId))?.diskLow === true;
       return {
         nodeId,
         name: record?.name ?? "",
@@ -140,6 +145,7 @@ export class PeerBook {
         online: this.isOnline(nodeId, nowMs),
         lastContactMs: nodeId === this.#self ? 0 : nowMs - (this.#heardAtMs.get(nodeId) ?? sinceMs),
         ...(sealed === undefined ? {} : { sealed }),
+        diskLow,
       };
     });
   }

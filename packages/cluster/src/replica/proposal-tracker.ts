@@ -55,7 +55,7 @@ interface Proposer {
 }
 
 /** After these no leader of this term will take it: there is nothing to wait for. */
-const FINAL: ReadonlySet<DropReason> = new Set(["clock-skew", "unauthentic", "conf-change-refused"]);
+const FINAL: ReadonlySet<DropReason> = new Set(["clock-skew", "unauthentic", "conf-change-refused", "disk-full"]);
 const MAX_SENDING_BYTES = 512 * 1024;
 const MAX_PENDING = 16;
 

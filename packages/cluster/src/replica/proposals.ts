@@ -16,6 +16,7 @@ import { encodeEntryBody, LIMITS } from "@strongroom/storage";
 import type { WorkerToReplica } from "../port/messages.ts";
 import type { AppliedVerdict } from "../state/types.ts";
 import type { DropReason, PeerMessage, ProposalId } from "../transport/message.ts";
+import { growsStore } from "./growth.ts";
 import { type Intake, LeaderIntake, packCommands } from "./leader-intake.ts";
 import { type Instant, isSkewed, type LogClock } from "./log-clock.ts";
 import { type Ended, ProposalTracker, type Sending } from "./proposal-tracker.ts";
@@ -31,6 +32,8 @@ export interface ProposalsParts {
   readonly rules: VerificationRules;
   readonly workers: WorkerBook;
   readonly post: (to: NodeId, message: PeerMessage) => void;
+  /** Disks are nearly full: only what does not grow the store is taken. */
+  readonly refusesGrowth: () => boolean;
   readonly alarm: (text: string, fields: LogFields) => void;
 }
 
@@ -38,6 +41,8 @@ export interface ProposalsParts {
 export interface StampingState {
   readonly appliedTerm: number;
   readonly confState: ConfState;
+  /** For judging growth. */
+  get(key: Uint8Array): Uint8Array | undefined;
 }
 
 type PeerProposal = Extract<PeerMessage, { type: "propose" | "propose-membership" }>;
@@ -147,7 +152,8 @@ export class Proposals {
     }
     // Not before an entry of this term is applied: the log's last stamp is only then known.
     if (state.appliedTerm !== status.term) return;
-    const intakes = this.#intake.take();
+    const taken = this.#intake.take();
+    const intakes = this.#parts.refusesGrowth() ? this.#withoutGrowth(taken, state) : taken;
     const logTimeMs = this.#stamp(state.confState, now);
     this.#appendCommands(
       intakes.filter(({ kind }) => kind === "commands"),
@@ -181,6 +187,20 @@ export class Proposals {
         return verdict === undefined ? [] : [{ proposer, sequence, verdict }];
       }),
     );
+  }
+
+  /** Changes of membership go through: they are how a full disk is replaced. */
+  #withoutGrowth(intakes: readonly Intake[], state: StampingState): readonly Intake[] {
+    return intakes.flatMap((intake) => {
+      if (intake.kind === "membership") return [intake];
+      const grows = intake.payloads.map((payload) => growsStore(payload, (key) => state.get(key)));
+      const refused = intake.ids.filter((_, i) => grows[i] === true);
+      this.#drop(intake.origin, intake.batch, "disk-full", refused);
+      const ids = intake.ids.filter((_, i) => grows[i] !== true);
+      return ids.length === 0
+        ? []
+        : [{ ...intake, ids, payloads: intake.payloads.filter((_, i) => grows[i] !== true) }];
+    });
   }
 
   #appendCommands(intakes: readonly Intake[], logTimeMs: number): void {

@@ -25,6 +25,8 @@ export class ReplicaMetrics {
   readonly #syncs: Histogram;
   readonly #entries: Histogram;
   readonly #stalls: Histogram;
+  readonly #diskFree: Gauge;
+  readonly #diskLow: Gauge;
   readonly #scrubs: Counter;
   readonly #scrubFailed: Gauge;
   readonly #groupsAtMs = new Map<number, number>();
@@ -65,6 +67,11 @@ export class ReplicaMetrics {
       "Entries that one sync of the log made durable.",
       COUNT_BOUNDS,
     );
+    this.#diskFree = metrics.gauge(
+      "strongroom_disk_free_bytes",
+      "Room on the file system of the data directory, the reserve not counted.",
+    );
+    this.#diskLow = metrics.gauge("strongroom_disk_low", "1 while the disk is nearly full, else 0.");
     this.#scrubs = metrics.counter("strongroom_scrub_passes", "Times that all rows were read back from the disk.");
     this.#scrubFailed = metrics.gauge(
       "strongroom_scrub_failed",
@@ -75,6 +82,11 @@ export class ReplicaMetrics {
       "Times for which the replica's thread stood still, in milliseconds.",
       TIME_BOUNDS,
     );
+  }
+
+  diskLooked({ freeBytes, isLow }: { readonly freeBytes: number; readonly isLow: boolean }): void {
+    this.#diskFree.set(freeBytes);
+    this.#diskLow.set(isLow ? 1 : 0);
   }
 
   scrubbed({ difference }: ScrubResult): void {

@@ -12,11 +12,11 @@ import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
-  type MsgApp,
   NO_NODE,
   type NodeId,
   RawNode,
   type ReadState,
+  toNodeId,
 } from "@strongroom/raft";
 import { assert, type LogFields, present } from "@strongroom/runtime";
 import { KEY_KIND } from "@strongroom/storage";
@@ -26,6 +26,7 @@ import type { ScrubResult } from "../scrub/scrub-pass.ts";
 import type { ApplyResult } from "../state/types.ts";
 import { isDriverMessage, type PeerMessage } from "../transport/message.ts";
 import { Control, type ControlView } from "./control.ts";
+import { DiskGuard } from "./disk-guard.ts";
 import type { Effect } from "./effects.ts";
 import { type Instant, LogClock } from "./log-clock.ts";
 import { LogTail } from "./log-tail.ts";
@@ -57,6 +58,7 @@ export class Replica {
   readonly #reads: ReadService;
   readonly #clock: LogClock;
   readonly #peers: PeerBook;
+  readonly #disk: DiskGuard;
   readonly #workers = new WorkerBook();
   readonly #rules: VerificationRules;
   readonly #verified = new VerifiedEntries();
@@ -101,6 +103,11 @@ export class Replica {
       authenticator: parts.gate,
       unsignedAllowed: (command) => this.#storage.state.unsignedAllowed(command),
     };
+    this.#disk = new DiskGuard({
+      id,
+      voters: () => this.#storage.state.confState.voters,
+      isPeerLow: (peer) => this.#peers.statusOf(toNodeId(peer))?.diskLow === true,
+    });
     this.#seen = this.#raft.basicStatus();
     this.#proposals = new Proposals(timings, {
       id,
@@ -109,6 +116,7 @@ export class Replica {
       rules: this.#rules,
       workers: this.#workers,
       post: (to, message) => this.#outbox.post(to, message),
+      refusesGrowth: () => this.#disk.refusesGrowth,
       alarm: (text, fields) => this.#log("error", text, fields),
     });
     this.#control = new Control({
@@ -116,6 +124,7 @@ export class Replica {
       raft: this.#raft,
       peers: this.#peers,
       gate: parts.gate,
+      disk: this.#disk,
       storage: this.#storage,
       agreement: () => this.#agreement,
       emit: (effect) => this.#effects.push(effect),
@@ -200,6 +209,14 @@ export class Replica {
     this.#inbox.push(() => this.#storage.snapshotReceived(received));
   }
 
+  /** The room on this node's disk was looked at. */
+  diskLooked(isLow: boolean): void {
+    this.#inbox.push(() => {
+      this.#statusDue ||= isLow !== this.#disk.isLow;
+      this.#disk.looked(isLow);
+    });
+  }
+
   /** This node's rows were read back from its disk. */
   scrubbed(result: ScrubResult): void {
     this.#inbox.push(() => {
@@ -243,8 +260,7 @@ export class Replica {
 
   #fromPeer(from: NodeId, senderWallMs: number, message: PeerMessage): void {
     if (!isDriverMessage(message)) {
-      if (message.type === "MsgApp") this.#receiveAppend(from, message);
-      else if (isFromPeer(from, message)) this.#raft.step(message);
+      if (isFromPeer(from, message)) this.#step(from, message);
       return;
     }
     switch (message.type) {
@@ -262,17 +278,12 @@ export class Replica {
     }
   }
 
-  #receiveAppend(from: NodeId, message: MsgApp): void {
-    if (message.from !== from) return;
-    const open = this.#parts.gate.isOpen;
-    const believed = open ? believedAppend(message, this.#rules, this.#verified) : message;
-    if (believed.type === "MsgApp") {
-      this.#raft.step(believed);
-      return;
-    }
-    const { index } = believed;
+  #step(from: NodeId, message: Message): void {
+    const checks = message.type === "MsgApp" && this.#parts.gate.isOpen;
+    const believed = checks ? believedAppend(message, this.#rules, this.#verified) : message;
+    if (believed.type !== "forged") return void this.#raft.step(believed);
     const text = "an append holds a command that no node of this cluster signed; its sender was disconnected";
-    this.#log("error", text, { from, index });
+    this.#log("error", text, { from, index: believed.index });
     this.#effects.push({ type: "disconnect", peer: from });
   }
 
@@ -285,33 +296,21 @@ export class Replica {
     this.#proposals.tick(this.#now.monotonicMs);
     this.#reads.retryOld(this.#now.monotonicMs);
     this.#agreement.tick(this.#seen.state === "StateLeader");
-    this.#watchDisk();
+    this.#control.watchDisk();
     if (this.#ticks % timings.statusTicks === 0) this.#statusDue = true;
-    if (this.#ticks % timings.handoverTicks !== 0) return;
-    const to = this.#control.handOverIfSealed(this.#now.monotonicMs);
-    if (to !== undefined) this.#log("info", "this leader is sealed and hands over to an open voter", { to });
-  }
-
-  /** A leader whose disk has been silent for an election's time is none that anybody can use. */
-  #watchDisk(): void {
-    this.#storage.tick();
-    if (this.#storage.silentTicks !== this.#options.timings.electionTicks || this.#seen.state !== "StateLeader") return;
-    this.#log("warn", "the disk of this leader does not answer; it hands over if another voter can take over", {});
-    this.#control.handOver();
+    if (this.#ticks % timings.handoverTicks === 0) this.#control.handOverIfUnfit(this.#now.monotonicMs);
   }
 
   // Workers
 
   #attach(worker: number, incarnation: number): void {
     const alive = [...this.#proposals.tracker.incarnations(), incarnation];
-    this.#workers.add(worker, incarnation);
     this.#proposals.tracker.addWorker(worker, incarnation);
     const { generation, written } = this.#storage;
-    const start = { nodeId: this.#options.id, generation, index: written.index };
-    this.#workers.post(worker, { type: "attached", incarnation, alive, ...start });
-    this.#workers.post(worker, this.#leaderMessage());
-    const logTimeMs = this.#clock.nowMs(this.#now);
-    this.#workers.post(worker, { type: "applied", index: written.index, logTimeMs, keys: NO_BYTES });
+    const index = written.index;
+    const attached = { type: "attached", incarnation, alive, nodeId: this.#options.id, generation, index } as const;
+    const applied = { type: "applied", index, logTimeMs: this.#clock.nowMs(this.#now), keys: NO_BYTES } as const;
+    this.#workers.add(worker, incarnation, [attached, this.#leaderMessage(), applied]);
   }
 
   #fromWorker(worker: number, message: WorkerToReplica): void {
@@ -340,11 +339,10 @@ export class Replica {
   }
 
   #view(): ControlView {
-    const logTimeMs = this.#clock.nowMs(this.#now);
     return {
       state: this.#storage.state,
       writtenIndex: this.#storage.written.index,
-      logTimeMs,
+      logTimeMs: this.#clock.nowMs(this.#now),
       nowMs: this.#now.monotonicMs,
     };
   }

@@ -5,6 +5,8 @@ import { MetricsRegistry, silentLogger, utf8 } from "@strongroom/runtime";
 import { nodeClock, nodeRandom, nodeTimers } from "@strongroom/runtime/node";
 import { type Invalidation, KEY_KIND, makeKey, type Table, type TableOp } from "@strongroom/storage";
 import { afterEach, describe, expect, it } from "vitest";
+import { endlessSpace } from "../disk/disk-space.ts";
+import { DEFAULT_DISK } from "../disk/disk-watch.ts";
 import { DEFAULT_SCRUB } from "../scrub/scrubber.ts";
 import { INITIAL_GENERATION } from "../state/generation-store.ts";
 import { MemoryGenerations } from "../state/memory-generations.ts";
@@ -77,6 +79,7 @@ async function endOf(parts: { generations: MemoryGenerations; disk: FailingDisk 
       seeds: [],
       supportedVersion: 1,
       scrub: DEFAULT_SCRUB,
+      disk: { ...DEFAULT_DISK, intervalMs: 1_000 },
       tickMs: 1,
     },
     {
@@ -91,6 +94,7 @@ async function endOf(parts: { generations: MemoryGenerations; disk: FailingDisk 
       snapshotAuthenticator: keys,
       snapshotSigner: keys,
       incarnations: new MemoryIncarnations(),
+      diskSpace: endlessSpace,
       onFatal: (error) => reasons.push(error.message),
     },
   );

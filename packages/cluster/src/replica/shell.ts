@@ -6,67 +6,30 @@
  */
 import type { Readable } from "node:stream";
 import type { NodeId, Term } from "@strongroom/raft";
-import {
-  asError,
-  assert,
-  type Cancel,
-  type Clock,
-  type Logger,
-  type Metrics,
-  type Random,
-  type Timers,
-  utf8,
-} from "@strongroom/runtime";
+import { asError, assert, type Cancel, utf8 } from "@strongroom/runtime";
 import type { Table } from "@strongroom/storage";
 import type { CommandAuthenticator } from "../authenticator.ts";
+import { DiskKeeper } from "../disk/disk-keeper.ts";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import type { ReplicaToWorker, WorkerToReplica } from "../port/messages.ts";
 import type { ReplicaChannel } from "../port/worker-port.ts";
-import { Scrubber, type ScrubberOptions } from "../scrub/scrubber.ts";
+import { Scrubber } from "../scrub/scrubber.ts";
 import { SnapshotSink } from "../snapshot/sink.ts";
 import { SnapshotSource } from "../snapshot/source.ts";
-import type { ReceivedSnapshot, SnapshotSigner } from "../snapshot/types.ts";
-import type { GenerationStore } from "../state/generation-store.ts";
+import type { ReceivedSnapshot } from "../snapshot/types.ts";
 import { INITIAL_GENERATION } from "../state/generation-store.ts";
 import { StateMachine } from "../state/state-machine.ts";
-import type { PeerTransport } from "../transport/transport.ts";
-import type { WalContents, WalEvents, WalHandle } from "../wal/types.ts";
+import type { WalHandle } from "../wal/types.ts";
 import { AuthenticatorGate } from "./authenticator-gate.ts";
 import { ControlPlane } from "./control-plane.ts";
 import type { Effect } from "./effects.ts";
-import type { IncarnationSource } from "./incarnations.ts";
 import type { Instant } from "./log-clock.ts";
-import type { ReplicaOptions } from "./options.ts";
 import { QuarantineError } from "./quarantine.ts";
 import { logStart, readRemoved } from "./recovered.ts";
 import { Replica } from "./replica.ts";
 import { ReplicaMetrics } from "./replica-metrics.ts";
+import type { ReplicaShellOptions, ReplicaShellParts } from "./shell-options.ts";
 import { receiveSnapshot, sendSnapshot } from "./snapshot-transfer.ts";
-
-export interface ReplicaShellOptions extends ReplicaOptions {
-  readonly tickMs: number;
-  readonly scrub: ScrubberOptions;
-}
-
-export interface ReplicaShellParts {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly wal: WalContents;
-  readonly openWal: (wal: WalContents, events: WalEvents) => WalHandle;
-  readonly generations: GenerationStore;
-  /** Not yet listening. */
-  readonly transport: PeerTransport;
-  readonly authenticator: CommandAuthenticator;
-  /** Signs and verifies what snapshots' trailers say. Asked only while this node is open. */
-  readonly snapshotSigner?: SnapshotSigner;
-  readonly snapshotAuthenticator: CommandAuthenticator;
-  readonly incarnations: IncarnationSource;
-  /** The process is to end. Called once. */
-  readonly onFatal: (error: Error) => void;
-}
 
 interface Worker {
   readonly channel: ReplicaChannel;
@@ -91,6 +54,7 @@ export class ReplicaShell {
   readonly #gate: AuthenticatorGate;
   readonly #wal: WalHandle;
   readonly #scrubber: Scrubber;
+  readonly #disk: DiskKeeper;
   readonly #control: ControlPlane;
   readonly #workers = new Map<number, Worker>();
   #generation: string;
@@ -134,7 +98,16 @@ export class ReplicaShell {
       },
       onFatal: (error) => this.#fatal(error),
     });
-    const { clock, timers } = parts;
+    const { clock, timers, logger } = parts;
+    this.#disk = new DiskKeeper(options.disk, {
+      space: parts.diskSpace,
+      timers,
+      logger,
+      onLook: (found) => {
+        this.#metrics.diskLooked(found);
+        this.#event(() => this.#replica.diskLooked(found.isLow));
+      },
+    });
     this.#scrubber = new Scrubber(options.scrub, {
       clock,
       timers,
@@ -212,6 +185,7 @@ export class ReplicaShell {
     });
     this.#stopTicks = timers.every(this.#options.tickMs, () => this.#tick());
     this.#scrubber.start();
+    this.#disk.start();
     this.#event(() => {});
   }
 
@@ -485,6 +459,7 @@ export class ReplicaShell {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#disk.stop();
     this.#stopTicks();
     for (const { channel } of this.#workers.values()) channel.close();
     this.#workers.clear();

@@ -11,9 +11,10 @@ interface Attached {
 export class WorkerBook {
   readonly #workers = new Map<number, Attached>();
 
-  add(worker: number, incarnation: number): void {
+  /** `greeting` is what it hears first. */
+  add(worker: number, incarnation: number, greeting: readonly ReplicaToWorker[]): void {
     assert(!this.#workers.has(worker), "a worker attaches once");
-    this.#workers.set(worker, { incarnation, outbox: [] });
+    this.#workers.set(worker, { incarnation, outbox: [...greeting] });
   }
 
   remove(worker: number): void {

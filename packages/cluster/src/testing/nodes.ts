@@ -10,6 +10,8 @@ import { type Clock, type Logger, MetricsRegistry, type Random, silentLogger, ty
 import { nodeClock, nodeRandom, nodeTimers } from "@strongroom/runtime/node";
 import { LevelTable, type Table } from "@strongroom/storage";
 import type { Authenticity, CommandAuthenticator, CommandSigner } from "../authenticator.ts";
+import { type DiskSpace, endlessSpace } from "../disk/disk-space.ts";
+import { DEFAULT_DISK } from "../disk/disk-watch.ts";
 import { MembershipManager } from "../membership/manager.ts";
 import { localChannelPair, portChannel } from "../port/channel.ts";
 import { ClusterClient } from "../port/cluster-client.ts";
@@ -21,7 +23,8 @@ import { FileIncarnations, type IncarnationSource, MemoryIncarnations } from "..
 import type { LogTailLimits } from "../replica/log-tail.ts";
 import { DEFAULT_FLUSH_EVERY_BYTES, DEFAULT_TAIL_LIMITS, DEFAULT_TIMINGS } from "../replica/options.ts";
 import { bootstrapTable } from "../replica/recovered.ts";
-import { ReplicaShell, type ReplicaShellOptions } from "../replica/shell.ts";
+import { ReplicaShell } from "../replica/shell.ts";
+import type { ReplicaShellOptions } from "../replica/shell-options.ts";
 import { DEFAULT_SCRUB, type ScrubberOptions } from "../scrub/scrubber.ts";
 import { type GenerationStore, INITIAL_GENERATION } from "../state/generation-store.ts";
 import { Generations } from "../state/generations.ts";
@@ -60,6 +63,7 @@ export interface TestWorld {
 export interface TestNodeOptions {
   readonly flushEveryBytes?: number;
   readonly scrub?: ScrubberOptions;
+  readonly diskSpace?: DiskSpace;
   readonly tailLimits?: LogTailLimits;
   readonly sealed?: boolean;
   /** How far this node's wall clock is off. */
@@ -177,6 +181,7 @@ export class TestCluster {
       snapshotAuthenticator: this.keys,
       snapshotSigner: this.keys,
       incarnations: machine.incarnations,
+      diskSpace: options.diskSpace ?? endlessSpace,
       onFatal: (error) => fatal.push(error),
     });
     const worker = await this.attach(shell, machine, fatal);
@@ -346,6 +351,7 @@ export class TestCluster {
       supportedVersion: 1,
       tickMs: 5,
       scrub: options.scrub ?? DEFAULT_SCRUB,
+      disk: { ...DEFAULT_DISK, intervalMs: 20 },
     };
   }
 }

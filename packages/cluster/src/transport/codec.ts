@@ -77,10 +77,15 @@ const DROP_CODE: Readonly<Record<DropReason, number>> = {
   "clock-skew": 4,
   "conf-change-refused": 5,
   unauthentic: 6,
+  "disk-full": 7,
 };
 const REASON_OF_CODE: ReadonlyMap<number, DropReason> = new Map(
   Object.entries(DROP_CODE).map(([reason, code]) => [code, reason as DropReason]),
 );
+
+/** Flags of a node's status. */
+const SEALED = 1;
+const DISK_LOW = 2;
 
 /** Code and every field of the largest message without a variable part. */
 const FIXED_BYTES = 64;
@@ -160,7 +165,7 @@ function encodeDriverMessage(writer: ByteWriter, message: DriverMessage): void {
     case "node-status":
       writer
         .bytes(utf8(message.clusterAddress))
-        .u8(message.sealed ? 1 : 0)
+        .u8((message.sealed ? SEALED : 0) | (message.diskLow ? DISK_LOW : 0))
         .u48(message.appliedIndex)
         .u32(message.supportedVersion);
       writer.u48(message.digestIndex).bytes(message.digest);
@@ -345,13 +350,15 @@ function decodeSnapshot(reader: ByteReader, envelope: Envelope): MsgSnap {
 
 function nodeStatus(reader: ByteReader): NodeStatusMessage {
   const clusterAddress = addressText(reader);
-  const sealed = flag(reader);
+  const flags = reader.u8();
+  if (flags > (SEALED | DISK_LOW)) throw new PeerCodecError("a node's status has unknown flags");
   const appliedIndex = reader.u48();
   const supportedVersion = reader.u32();
   const digestIndex = reader.u48();
   const digest = reader.bytes();
   if (digest.length !== 0 && digest.length !== 32) throw new PeerCodecError("a digest of a wrong length");
-  return { type: "node-status", clusterAddress, sealed, appliedIndex, supportedVersion, digestIndex, digest };
+  const [sealed, diskLow] = [(flags & SEALED) !== 0, (flags & DISK_LOW) !== 0];
+  return { type: "node-status", clusterAddress, sealed, diskLow, appliedIndex, supportedVersion, digestIndex, digest };
 }
 
 function addressText(reader: ByteReader): string {

@@ -15,7 +15,14 @@ export interface ProposalId {
  * Why a leader (or a node that is none) did not append a proposal. Each of them promises that this sending of it was
  * not and will not be appended.
  */
-export type DropReason = "not-leader" | "transferring" | "busy" | "clock-skew" | "conf-change-refused" | "unauthentic";
+export type DropReason =
+  | "not-leader"
+  | "transferring"
+  | "busy"
+  | "clock-skew"
+  | "conf-change-refused"
+  | "unauthentic"
+  | "disk-full";
 
 /** Encoded commands for the leader to pack and append. `batch` names this sending; a resend has a new number. */
 export interface ProposeMessage {
@@ -45,6 +52,8 @@ export interface NodeStatusMessage {
   /** Where it listens for peers (`host:port`): a node that is behind may not have read its row yet. */
   readonly clusterAddress: string;
   readonly sealed: boolean;
+  /** Its disk is nearly full. */
+  readonly diskLow: boolean;
   readonly appliedIndex: number;
   /** Formats this node's software can read: the highest cluster version. */
   readonly supportedVersion: number;

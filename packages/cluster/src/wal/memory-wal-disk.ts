@@ -15,6 +15,8 @@ interface MemoryFile {
 
 export class MemoryWalDisk implements WalDisk {
   readonly #files = new Map<string, MemoryFile>();
+  /** Bytes that all files together may take; a write past it stops where the room ends, and fails. */
+  capacity: number = Number.POSITIVE_INFINITY;
 
   list(): readonly string[] {
     return [...this.#files.keys()];
@@ -28,6 +30,11 @@ export class MemoryWalDisk implements WalDisk {
   write(name: string, offset: number, bytes: Uint8Array): void {
     const file = this.#files.get(name) ?? { bytes: new Uint8Array(0), unsynced: new Map<number, Uint8Array>() };
     this.#files.set(name, file);
+    const room = this.capacity - this.#taken() + file.bytes.length - offset;
+    if (bytes.length > room) {
+      if (room > 0) this.write(name, offset, bytes.subarray(0, room - (room % SECTOR_BYTES)));
+      throw new Error("ENOSPC: no space left on device, write");
+    }
     const end = offset + bytes.length;
     if (end > file.bytes.length) file.bytes = grown(file.bytes, Math.ceil(end / SECTOR_BYTES) * SECTOR_BYTES);
     for (let at = offset - (offset % SECTOR_BYTES); at < end; at += SECTOR_BYTES) {
@@ -65,6 +72,13 @@ export class MemoryWalDisk implements WalDisk {
   /** Changes bytes behind the log's back, as rot does. */
   corrupt(name: string, change: (bytes: Uint8Array) => void): void {
     change(this.#file(name).bytes);
+  }
+
+  #taken(): number {
+    if (this.capacity === Number.POSITIVE_INFINITY) return 0;
+    let bytes = 0;
+    for (const file of this.#files.values()) bytes += file.bytes.length;
+    return bytes;
   }
 
   #file(name: string): MemoryFile {

@@ -13,7 +13,7 @@ const CODES = {
 } as const;
 
 export function healthPath({ dependencies }: SystemServices): SystemPath {
-  const { seal, store, clock, version } = dependencies;
+  const { seal, store, cluster, clock, version } = dependencies;
   const path = definePath({
     pattern: "health",
     fields: {
@@ -28,6 +28,7 @@ export function healthPath({ dependencies }: SystemServices): SystemPath {
           const codes = readCodes((name) => fields.get(name));
           const status = await seal.status();
           const leader = store.isLeaderNode();
+          const { diskLow } = await cluster.status();
           const answer = !status.initialized
             ? codes.uninitcode
             : status.sealed
@@ -51,6 +52,7 @@ export function healthPath({ dependencies }: SystemServices): SystemPath {
               replication_dr_mode: "disabled",
               server_time_utc: Math.floor(clock.wallMs() / 1000),
               version,
+              disk_low: diskLow === true,
               ...identity,
             },
           };

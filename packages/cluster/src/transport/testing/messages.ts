@@ -54,13 +54,21 @@ export function arbitraryMessage(from: NodeId, to: NodeId): fc.Arbitrary<PeerMes
     fc.record({
       type: fc.constant("proposal-dropped" as const),
       batch: index,
-      reason: fc.constantFrom<DropReason>("not-leader", "transferring", "busy", "clock-skew", "unauthentic"),
+      reason: fc.constantFrom<DropReason>(
+        "not-leader",
+        "transferring",
+        "busy",
+        "clock-skew",
+        "unauthentic",
+        "disk-full",
+      ),
       proposals: fc.array(fc.record({ incarnation: number, sequence: number }), { maxLength: 4 }),
     }),
     fc.record({
       type: fc.constant("node-status" as const),
       clusterAddress: fc.constantFrom("10.0.0.1:8201", "[::1]:8201", "knoten.ö:1"),
       sealed: fc.boolean(),
+      diskLow: fc.boolean(),
       appliedIndex: index,
       supportedVersion: index,
       digestIndex: index,
