@@ -46,8 +46,8 @@ class InteractionStorage extends MemoryLogStorage {
 
 export interface InteractionNode {
   raw: RawNode;
-  readonly config: RaftConfig;
-  readonly storage: InteractionStorage;
+  config: RaftConfig;
+  storage: InteractionStorage;
   appendWork: MsgStorageAppend[];
   applyWork: MsgStorageApply[];
 }
@@ -106,6 +106,14 @@ export class InteractionEnvironment {
     node.storage.history.splice(0, node.storage.history.length, ...(kept.length > 0 ? kept : [EMPTY_START]));
     node.raw = new RawNode({ ...node.config, applied: toIndex(applied) });
     this.output.write(`${id} restarted at applied index ${applied} with ${confState.voters.length} voters\n`);
+  }
+
+  /** Kills the node and starts it from an empty disk, as if it had never been. */
+  wipe(id: number): void {
+    const node = this.node(id);
+    node.storage = new InteractionStorage(EMPTY_START);
+    node.config = { ...node.config, storage: node.storage };
+    this.restart(id);
   }
 
   /** Handles one Ready of the node: in sync mode wholly, else as far as putting work where it waits. */

@@ -7,6 +7,7 @@ import {
   type Message,
   type MessageType,
   type ProposeResult,
+  RaftInvariantError,
   type Snapshot,
   toIndex,
   toNodeId,
@@ -29,8 +30,10 @@ export function interactionHandler(): Handler {
     try {
       command(environment, directive);
     } catch (thrown) {
-      if (!(thrown instanceof Refusal)) throw thrown;
-      error = thrown.message;
+      if (thrown instanceof Refusal) error = thrown.message;
+      // Where a process would end.
+      else if (thrown instanceof RaftInvariantError) output.write(`FATAL ${thrown.message}\n`);
+      else throw thrown;
     }
     const text = output.take() + error;
     return text === "" ? "ok" : text;
@@ -73,7 +76,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "propose-conf-change": proposeConfChange,
   "raft-log": (environment, directive) => raftLog(environment, onlyId(directive)),
   "raft-state": raftState,
-  // Ours, like `restart` and `report-snapshot`: etcd's transcripts have none of them.
+  // Ours, like `restart`, `wipe` and `report-snapshot`: etcd's transcripts have none of them.
   "read-index"(environment, directive) {
     const [id, context] = numbersOf(directive);
     environment.node(id as number).raw.readIndex(context as number);
@@ -88,6 +91,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     environment.node(id as number).raw.reportUnreachable(toNodeId(other as number));
   },
   restart: (environment, directive) => environment.restart(onlyId(directive)),
+  wipe: (environment, directive) => environment.wipe(onlyId(directive)),
   "send-snapshot": sendSnapshot,
   "set-randomized-election-timeout"(environment, directive) {
     setRandomizedElectionTicks(environment.node(onlyId(directive)).raw, Number(valuesOf(directive, "timeout")[0]));

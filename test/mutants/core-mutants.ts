@@ -155,7 +155,6 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/log/raft-log.ts`,
     find: "    return last;\n",
     replace: "    return this.lastIndex();\n",
-    simulation: "raft",
   },
   {
     name: "conflict-kept",
@@ -187,6 +186,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/log/unstable.ts`,
     find: "if (term !== id.term) {",
     replace: "if (term < id.term) {",
+    simulation: "raft",
   },
   {
     name: "stable-by-old-answer",
@@ -233,7 +233,6 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/log/raft-log.ts`,
     find: "this.commitTo(Math.min(leaderCommit, last) as Index);",
     replace: "this.commitTo(Math.min(leaderCommit, this.lastIndex()) as Index);",
-    simulation: "raft",
   },
   {
     name: "commit-beyond-match",
@@ -357,6 +356,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/raft.ts`,
     find: "    this.pendingConfIndex = this.log.lastIndex();\n",
     replace: "",
+    simulation: "raft",
   },
   {
     name: "joint-left-too-early",
@@ -422,7 +422,6 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/membership.ts`,
     find: "const tracker = raft.overtaken ?? raft.tracker;",
     replace: "const tracker = raft.tracker;",
-    simulation: "raft",
   },
   {
     name: "snapshot-failure-unheard",

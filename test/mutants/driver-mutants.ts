@@ -136,7 +136,6 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     find: "if (message.snapshot !== undefined && !this.#applies.isIdle) return false;",
     replace: "if (message.snapshot !== undefined && this.#appends.peek() === undefined) return false;",
     tests: ["replica/guarantees"],
-    simulation: "replica",
   },
   {
     name: "old-state-kept",
@@ -222,7 +221,6 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     find: `if (sequence < proposer.floor) return { kind: "answered" };`,
     replace: `if (sequence < 0) return { kind: "answered" };`,
     tests: ["state/state-machine"],
-    simulation: "replica",
   },
   {
     name: "dead-proposer-returns",
