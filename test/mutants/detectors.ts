@@ -8,7 +8,7 @@ import { MUTANT_VARIABLE } from "./mutants.ts";
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 /** What a detector says: it noticed something, nothing, or had no time to. */
-export interface Verdict {
+interface Verdict {
   readonly noticed: boolean;
   readonly timedOut: boolean;
   /** What it noticed, in a line. */

@@ -37,7 +37,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     file: `${CLUSTER}/wal/writer.ts`,
     find: "if (syncs) operations.push(",
     replace: "if (syncs && operations.length > 64) operations.push(",
-    tests: ["wal/wal.test"],
+    tests: ["wal"],
     simulation: "replica",
   },
   {
@@ -62,7 +62,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     file: `${CLUSTER}/wal/writer.ts`,
     find: "    this.#installed = installed;\n    this.#terms.reset",
     replace: "    this.#terms.reset",
-    tests: ["wal/wal.test"],
+    tests: ["wal"],
     simulation: "replica",
   },
   {
@@ -71,7 +71,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     file: `${CLUSTER}/wal/inline-wal.ts`,
     find: "          own.onFailed(error);\n          return;\n",
     replace: "          void error;\n",
-    tests: ["wal/wal.test"],
+    tests: ["wal"],
   },
   {
     name: "writes-after-failure",
@@ -87,7 +87,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     file: `${CLUSTER}/wal/recovery.ts`,
     find: "if (record !== undefined && record.synced > this.#position) {",
     replace: "if (record !== undefined && record.synced > this.#position + this.#bytes.length) {",
-    tests: ["wal/wal.test"],
+    tests: ["wal"],
   },
   {
     name: "recovered-end-not-synced",
@@ -95,7 +95,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     file: `${CLUSTER}/wal/recovery.ts`,
     find: "    this.#disk.sync(this.#name);\n",
     replace: "",
-    tests: ["wal/wal.test"],
+    tests: ["wal"],
   },
   {
     name: "torn-end-left",
@@ -103,7 +103,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     file: `${CLUSTER}/wal/recovery.ts`,
     find: `if (bytes > 0) executeOperations(`,
     replace: `if (bytes > this.#bytes.length) executeOperations(`,
-    tests: ["wal/wal.test"],
+    tests: ["wal"],
   },
   {
     name: "missing-segment-unnoticed",
@@ -111,7 +111,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     file: `${CLUSTER}/wal/recovery.ts`,
     find: "if (previous !== undefined && previous.sequence + 1 !== sequence) {",
     replace: "if (previous !== undefined && previous.sequence >= sequence) {",
-    tests: ["wal/wal.test"],
+    tests: ["wal"],
   },
   {
     name: "log-cut-above-flush",

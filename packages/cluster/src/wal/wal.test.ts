@@ -1,4 +1,4 @@
-import { type ConfState, type Entry, type HardState, toIndex, toNodeId, toTerm } from "@strongroom/raft";
+import { toIndex, toTerm } from "@strongroom/raft";
 import { SeededRandom } from "@strongroom/runtime/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -6,121 +6,24 @@ import { openInlineWal } from "./inline-wal.ts";
 import { MemoryWalDisk } from "./memory-wal-disk.ts";
 import { executeOperations } from "./operations.ts";
 import { createWal, recoverWal } from "./recovery.ts";
-import { segmentName } from "./segment.ts";
+import {
+  applyToModel,
+  confState,
+  emptyModel,
+  endOf,
+  entry,
+  hardState,
+  identity,
+  keyOf,
+  type Model,
+  openInline,
+  randomGroups,
+  recovered,
+  SEGMENT_BYTES,
+  seen,
+} from "./testing/log-model.ts";
 import type { WalContents, WalGroup, WalHandle } from "./types.ts";
 import { type WalBatch, WalWriter } from "./writer.ts";
-
-const SEGMENT_BYTES = 1024;
-const identity = { nodeId: toNodeId(7), clusterId: new Uint8Array([1, 2, 3]) };
-const confState: ConfState = {
-  voters: [toNodeId(7)],
-  votersOutgoing: [],
-  learners: [],
-  learnersNext: [],
-  autoLeave: false,
-};
-
-function entry(index: number, term: number, bytes = 20): Entry {
-  const data = new Uint8Array(bytes).fill(index & 0xff);
-  return { index: toIndex(index), term: toTerm(term), type: "EntryNormal", data };
-}
-
-function hardState(term: number, vote: number, commit: number): HardState {
-  return { term: toTerm(term), vote: toNodeId(vote), commit: toIndex(commit) };
-}
-
-/** The log that a careful clerk would keep: what is in it after each group. */
-interface Model {
-  readonly hardState: HardState;
-  readonly base: number;
-  readonly entries: readonly Entry[];
-  readonly generation: string | undefined;
-}
-
-const emptyModel: Model = { hardState: hardState(0, 0, 0), base: 0, entries: [], generation: undefined };
-
-function applyToModel(model: Model, group: WalGroup): Model {
-  let { base, entries, generation } = model;
-  if (group.installed !== undefined) {
-    base = group.installed.metadata.index;
-    entries = [];
-    generation = group.installed.generation;
-  }
-  const first = group.entries[0]?.index;
-  if (first !== undefined) entries = [...entries.filter((old) => old.index < first), ...group.entries];
-  return { hardState: group.hardState ?? model.hardState, base, entries, generation };
-}
-
-function seen(contents: WalContents): Model {
-  const { base, entries, installed } = contents;
-  return { hardState: contents.hardState, base: base.index, entries, generation: installed?.generation };
-}
-
-/** A node's life as raft would ask for it: appends, overwritten suffixes, commits, votes, snapshots. */
-function randomGroups(seed: number, count: number): WalGroup[] {
-  const random = new SeededRandom(seed);
-  const groups: WalGroup[] = [];
-  let { term, commit, last } = { term: 1, commit: 0, last: 0 };
-  let terms: number[] = [0];
-  for (let token = 1; token <= count; token++) {
-    const kind = random.below(10);
-    if (kind === 0) term++;
-    if (kind === 1 && token > 3) {
-      last += 1 + random.below(30);
-      commit = last;
-      terms[last] = term;
-      const metadata = { index: toIndex(last), term: toTerm(term), confState };
-      groups.push({
-        token,
-        entries: [],
-        hardState: hardState(term, 0, commit),
-        installed: { metadata, generation: `state-${last}-0` },
-      });
-      continue;
-    }
-    if (kind === 2) {
-      commit += random.below(last - commit + 1);
-      groups.push({ token, entries: [], hardState: hardState(term, 0, commit) });
-      continue;
-    }
-    const overwrites = kind === 3 && last > commit;
-    if (overwrites) term++;
-    const first = overwrites ? commit + 1 + random.below(last - commit) : last + 1;
-    terms = terms.slice(0, first);
-    const entries: Entry[] = [];
-    const length = 1 + random.below(4);
-    for (let index = first; index < first + length; index++) {
-      entries.push(entry(index, term, random.below(80)));
-      terms[index] = term;
-    }
-    last = first + length - 1;
-    commit += random.below(last - commit + 1);
-    groups.push({ token, entries, hardState: hardState(term, random.below(2), commit) });
-  }
-  return groups;
-}
-
-function openInline(disk: MemoryWalDisk, contents: WalContents, synced: number[] = []): WalHandle {
-  return openInlineWal(
-    contents,
-    { segmentBytes: SEGMENT_BYTES, preparationBytes: 256, schedule: (turn) => turn() },
-    {
-      disk,
-      events: {
-        onSynced: (token) => synced.push(token),
-        onFatal: (error) => {
-          throw error;
-        },
-      },
-    },
-  );
-}
-
-function recovered(disk: MemoryWalDisk): WalContents {
-  const recovery = recoverWal(disk);
-  if (recovery.status !== "ok") throw new Error(JSON.stringify(recovery));
-  return recovery;
-}
 
 describe("the log", () => {
   it("is empty on a disk that has none", () => {
@@ -201,93 +104,6 @@ describe("the log", () => {
       }),
       { numRuns: 200 },
     );
-  });
-
-  it("is a state that it went through when it is cut at any length of its last segment, and damaged when in any other", () => {
-    fc.assert(
-      fc.property(fc.nat(), fc.integer({ min: 6, max: 16 }), (seed, count) => {
-        const { disk, models } = written(seed, count);
-        const names = segmentsOf(disk);
-        for (const [at, name] of names.entries()) {
-          const last = at === names.length - 1;
-          const { length: whole } = disk.read(name);
-          // Each length where it matters, and a sample of those that cut zeros or a segment that nobody can miss.
-          for (let length = 0; length <= whole; length += last ? 1 : 37) {
-            const copy = copyOf(disk);
-            copy.corrupt(name, (bytes) => bytes.fill(0, length));
-            const lost = Buffer.compare(copy.read(name), disk.read(name)) !== 0;
-            const recovery = recoverWal(copy);
-            if (!last && lost) expect(recovery.status).toBe("damaged");
-            // Without its head, the segment was never made by a crash.
-            else if (recovery.status === "damaged") expect(recovery.reason).toMatch(/head/);
-            else expect(recovery.status === "ok" && isOneOf(seen(recovery), models)).toBe(true);
-          }
-        }
-      }),
-      { numRuns: 8 },
-    );
-  });
-
-  it("finds every single flipped bit, except behind what the last record but one vouches for", () => {
-    const { disk, models } = written(5, 14);
-    const names = segmentsOf(disk);
-    expect(names.length).toBeGreaterThan(2);
-    const check = flipChecker(disk, models);
-    for (const name of names) {
-      const bits = disk.read(name).length * 8;
-      for (let bit = 0; bit < bits; bit++) check(name, bit);
-    }
-  });
-
-  it("finds flipped bits in any log", () => {
-    fc.assert(
-      fc.property(
-        fc.nat(),
-        fc.integer({ min: 3, max: 40 }),
-        fc.array(fc.nat(), { minLength: 40 }),
-        (seed, count, draws) => {
-          const { disk, models } = written(seed, count);
-          const names = segmentsOf(disk);
-          const check = flipChecker(disk, models);
-          for (const draw of draws) {
-            const name = names[draw % names.length] as string;
-            check(name, draw % (disk.read(name).length * 8));
-          }
-        },
-      ),
-      { numRuns: 40 },
-    );
-  });
-
-  it("calls rot in any group but the last one damage, where each was synced by itself", () => {
-    const disk = new MemoryWalDisk();
-    const wal = openInline(disk, createWal(disk, identity, { segmentBytes: SEGMENT_BYTES }));
-    const ends: { name: string; used: number }[] = [];
-    for (let index = 1; index <= 30; index++) {
-      wal.append({ token: index, entries: [entry(index, 1)], hardState: hardState(1, 0, 0) });
-      ends.push(endOf(recovered(copyOf(disk))));
-    }
-    const statuses = ends.map(({ name, used }) => {
-      const copy = copyOf(disk);
-      copy.corrupt(name, (bytes) => {
-        bytes[used - 20] = (bytes[used - 20] as number) ^ 1;
-      });
-      return recoverWal(copy).status;
-    });
-    // The last record vouches for all that was written before it, and nobody vouches for the last.
-    expect(statuses.slice(0, -1)).toEqual(Array.from({ length: 29 }, () => "damaged"));
-    expect(statuses.at(-1)).toBe("ok");
-  });
-
-  it("says that a missing segment is damage", () => {
-    const { disk } = written(3, 40);
-    const names = disk
-      .list()
-      .filter((file) => file.endsWith(".wal"))
-      .sort();
-    expect(names.length).toBeGreaterThan(2);
-    disk.remove(names[1] as string);
-    expect(recoverWal(disk)).toMatchObject({ status: "damaged", reason: expect.stringMatching(/is missing/) });
   });
 
   it("forgets whole segments below a cut, and no entry at or above it", () => {
@@ -418,78 +234,6 @@ function liveUntilCrash(
   }
 }
 
-/** A log of several groups, every model that it went through, and its disk. */
-function written(seed: number, count: number): { disk: MemoryWalDisk; models: Model[] } {
-  const disk = new MemoryWalDisk();
-  const wal = openInline(disk, createWal(disk, identity, { segmentBytes: SEGMENT_BYTES }));
-  const models = [emptyModel];
-  for (const group of randomGroups(seed, count)) {
-    wal.append(group);
-    models.push(applyToModel(models.at(-1) as Model, group));
-  }
-  return { disk, models };
-}
-
-function copyOf(disk: MemoryWalDisk): MemoryWalDisk {
-  const copy = new MemoryWalDisk();
-  for (const name of disk.list()) copy.write(name, 0, disk.read(name));
-  return copy;
-}
-
-/** Oldest first. */
-function segmentsOf(disk: MemoryWalDisk): readonly string[] {
-  return disk
-    .list()
-    .filter((file) => file.endsWith(".wal"))
-    .sort();
-}
-
-/**
- * Checks a log with one wrong bit: it is damaged, or a state that it went through, of which nothing is missing that a record
- * vouches for.
- */
-function flipChecker(disk: MemoryWalDisk, models: readonly Model[]): (name: string, bit: number) => void {
-  const synced = syncedPositions(disk);
-  const known = new Set(models.map(keyOf));
-  const copy = copyOf(disk);
-  return (name, bit) => {
-    const flip = (bytes: Uint8Array): void => {
-      bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
-    };
-    copy.corrupt(name, flip);
-    const recovery = recoverWal(copy);
-    if (recovery.status === "ok") {
-      expect(known.has(keyOf(seen(recovery)))).toBe(true);
-      expect(recovery.resume.position).toBeGreaterThanOrEqual(synced);
-      // Recovery has cut off what it took for a torn end.
-      copy.write(name, 0, disk.read(name));
-    } else {
-      expect(recovery.status).toBe("damaged");
-      copy.corrupt(name, flip);
-    }
-  };
-}
-
-/** The segment that is written next, and from which offset on. */
-function endOf({ resume }: WalContents): { name: string; used: number } {
-  return { name: segmentName(resume.segments.at(-1)?.sequence ?? 0), used: resume.usedBytes };
-}
-
-/** The highest place that any record calls synced: nothing below it may be missing after a single fault. */
-function syncedPositions(disk: MemoryWalDisk): number {
-  const contents = recovered(copyOf(disk));
-  const copy = copyOf(disk);
-  const bytes = copy.read(endOf(contents).name);
-  let synced = 0;
-  const view = new DataView(bytes.buffer);
-  for (let at = 0; at < contents.resume.usedBytes; at += 32 + Math.ceil(view.getUint32(at + 8) / 8) * 8) {
-    // The last record's own word dies with it, so only the ones before it count.
-    const next = at + 32 + Math.ceil(view.getUint32(at + 8) / 8) * 8;
-    if (next < contents.resume.usedBytes) synced = Number(view.getBigUint64(at + 24));
-  }
-  return synced;
-}
-
 /** Whether the log holds what the model does, save for committed entries at its beginning. */
 function isCutOf(contents: WalContents, model: Model): boolean {
   const { base } = contents;
@@ -498,20 +242,4 @@ function isCutOf(contents: WalContents, model: Model): boolean {
   if (base.index > model.base && cut?.term !== base.term) return false;
   const entries = model.entries.filter((each) => each.index > base.index);
   return keyOf(seen(contents)) === keyOf({ ...model, base: base.index, entries });
-}
-
-function isOneOf(model: Model, models: readonly Model[]): boolean {
-  const wanted = keyOf(model);
-  return models.some((other) => keyOf(other) === wanted);
-}
-
-function keyOf(model: Model): string {
-  const { hardState, base, generation } = model;
-  const entries = model.entries.map((each) => [
-    each.index,
-    each.term,
-    each.type,
-    Buffer.from(each.data).toString("hex"),
-  ]);
-  return JSON.stringify([hardState.term, hardState.vote, hardState.commit, base, entries, generation ?? ""]);
 }
