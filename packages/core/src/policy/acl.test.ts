@@ -82,6 +82,17 @@ describe("the rule that counts", () => {
   });
 });
 
+describe("what is reached", () => {
+  it("is a mount on which, or below which, anything is granted", () => {
+    const reached = ["secret/a", "secret/*", "sec*", "*", "+/data/x", "secret/+", "secret/data/+/y*", "+/*"];
+    const not = ["secret", "secrets/*", "other/+", "+", "+x/y", "kv/secret/x"];
+    for (const pattern of reached) expect(aclOf(rules(`${pattern} update`)).reaches("secret/"), pattern).toBe(true);
+    for (const pattern of not) expect(aclOf(rules(`${pattern} update`)).reaches("secret/"), pattern).toBe(false);
+    expect(aclOf(rules("secret/* deny", "secret/x")).reaches("secret/")).toBe(false);
+    expect(aclOf(rules("secret/* deny", "secret/x read")).reaches("secret/")).toBe(true);
+  });
+});
+
 describe("policies together", () => {
   it("add up their capabilities for one pattern, and name who grants", () => {
     const acl = aclOf(rules("a read"), rules("a update"), rules("a read list"));

@@ -110,6 +110,53 @@ describe("sys/policies/acl", () => {
   });
 });
 
+describe("enforcement", () => {
+  it("holds an endpoint's rule also when the path ends in a slash that the endpoint does not mind", async () => {
+    await put("secret", APP);
+    await put(
+      "p",
+      'path "sys/policies/acl/*" { capabilities = ["read"] } path "sys/policies/acl/secret" { capabilities = ["deny"] }',
+    );
+    const token = await tokenWith("p");
+    expect(await refusal(node.call("read", "sys/policies/acl/p", { token }))).toBe("answered");
+    for (const path of ["sys/policies/acl/secret", "sys/policies/acl/secret/"]) {
+      expect(await refusal(node.call("read", path, { token })), path).toMatch(/^permission_denied/);
+    }
+  });
+
+  it("asks sudo besides the capability, where an endpoint does", async () => {
+    await put("most", 'path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }');
+    await put("all", 'path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "sudo"] }');
+    const [most, all] = [await tokenWith("most"), await tokenWith("all")];
+    expect(await refusal(node.call("update", "sys/step-down", { token: most }))).toMatch(/^permission_denied/);
+    expect(await refusal(node.call("update", "sys/step-down", { token: all }))).toBe("answered");
+  });
+
+  it("looks at parameters once the body is read, and changes nothing before", async () => {
+    await put(
+      "p",
+      'path "sys/policies/acl/*" { capabilities = ["update"] denied_parameters = { "policy" = ["*sudo*"] } }',
+    );
+    const token = await tokenWith("p");
+    const write = (policy: string): Promise<string> =>
+      refusal(node.call("update", "sys/policies/acl/q", { token, body: { policy } }));
+    expect(await write('path "a" { policy = "sudo" }')).toMatch(/^permission_denied/);
+    expect((await node.call("read", "sys/policies/acl/q")).kind).toBe("not-found");
+    expect(await write('path "a" { policy = "read" }')).toBe("answered");
+  });
+
+  it("shows a mount to whoever may use something of it, and to nobody else", async () => {
+    await put("p", 'path "auth/token/create" { capabilities = ["update"] }');
+    const token = await tokenWith("p");
+    const shown = (await data(node.call("read", "sys/internal/ui/mounts", { token }))) as Record<string, object>;
+    expect([Object.keys(shown["auth"] ?? {}), Object.keys(shown["secret"] ?? {})]).toEqual([["token/"], []]);
+    // What is there and what is not is refused in the same words.
+    const words = async (path: string): Promise<string> =>
+      (await refusal(node.call("read", `sys/internal/ui/mounts/${path}`, { token }))).replace(path, "…");
+    expect(await words("sys/x")).toBe(await words("none/x"));
+  });
+});
+
 describe("sys/policy", () => {
   it("is the same in the shape of old clients", async () => {
     const written = await node.call("update", "sys/policy/app", { body: { rules: APP } });
