@@ -132,9 +132,12 @@ export class Mounts {
     return resolved;
   }
 
-  /** Whether a mount could have these options. Throws `LogicalError`. */
-  checkOptions(entry: MountEntry, options: ReadonlyMap<string, string>): void {
-    this.#factories.get(entry.type)?.create({ type: entry.type, options });
+  /** The options that the mount has when it is given these. Throws `LogicalError` where it cannot have them. */
+  retuned(entry: MountEntry, options: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+    const factory = this.#factories.get(entry.type);
+    const settled = factory?.retune?.(new Map(Object.entries(entry.options)), options) ?? options;
+    factory?.create({ type: entry.type, options: settled });
+    return settled;
   }
 
   /** The last moves of mounts, newest first. */

@@ -78,6 +78,11 @@ export interface BackendFactory {
   readonly aliases?: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Throws `LogicalError` unsupported_backend when the mount's options ask for what this type cannot do. */
   create(mount: Pick<MountInfo, "type" | "options">): Backend;
+  /**
+   * The options that a mount has after a change of them; without it, `after`. Throws `LogicalError` where one with the options
+   * `before` cannot become one with `after`.
+   */
+  retune?(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): ReadonlyMap<string, string>;
 }
 
 /** Checks a path's fields against its handlers' types; the declaration itself is returned. */

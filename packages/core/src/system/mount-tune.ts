@@ -61,10 +61,9 @@ function tune(mounts: Mounts, tx: Transaction, entry: MountEntry, fields: Fields
     if (value === "") options.delete(name);
     else options.set(name, value);
   }
-  mounts.checkOptions(entry, options);
   const described = {
     ...entry,
-    options: Object.fromEntries(options),
+    options: Object.fromEntries(mounts.retuned(entry, options)),
     description: fields.get("description") ?? entry.description,
   };
   const changed = withConfig(described, fields);

@@ -32,15 +32,36 @@ describe("the kv backend keeps the contract of backends", () => {
   for (const { name, run } of cases) it(name, run);
 });
 
+describe("the kv backend without versions keeps the contract of backends", () => {
+  const cases = backendSuite({
+    backend: kvFactory.create({ type: "kv", options: new Map() }),
+    samples: [
+      { operation: "create", path: "a/b", body: '{"k":"v","ttl":"1h"}' },
+      { operation: "update", path: "a/b", body: '{"k":"w"}' },
+      { operation: "read", path: "a/b" },
+      { operation: "list", path: "a/" },
+      { operation: "delete", path: "a/b" },
+    ],
+  });
+  for (const { name, run } of cases) it(name, run);
+});
+
 describe("kvFactory", () => {
   it("knows kv-v2 as kv with version 2", () => {
     expect(kvFactory.aliases?.get("kv-v2")).toEqual(versionTwo);
   });
 
-  it.each([undefined, "1", "3", ""])("refuses version %j with a way out", (version) => {
-    const options = new Map(version === undefined ? [] : [["version", version]]);
+  it.each(["3", "0", ""])("refuses version %j with a way out", (version) => {
+    const options = new Map([["version", version]]);
     expect(() => kvFactory.create({ type: "kv", options })).toThrow(LogicalError);
     expect(() => kvFactory.create({ type: "kv", options })).toThrow(/version=2/);
+  });
+
+  it("keeps a mount upgraded, whatever is tuned later", () => {
+    const upgraded = kvFactory.retune?.(new Map([["version", "1"]]), versionTwo);
+    expect(upgraded?.get("upgraded")).toBe("true");
+    expect(kvFactory.retune?.(upgraded ?? new Map(), versionTwo).get("upgraded")).toBe("true");
+    expect(() => kvFactory.retune?.(versionTwo, new Map())).toThrow(/downgrade/);
   });
 
   it("lists its paths in the mount's help", () => {

@@ -1,23 +1,32 @@
 /** The rows of one mount, decoded. A version's row is its format (1) and the client's own bytes. */
 
 import type { JsonNode } from "@strongroom/logical";
-import { LogicalError, type LogicalStorage, parseJson, STORED_JSON_LIMITS } from "@strongroom/logical";
-import { assert, present } from "@strongroom/runtime";
-import { LIMITS } from "@strongroom/storage";
+import { type LogicalStorage, parseJson, type RequestContext, STORED_JSON_LIMITS } from "@strongroom/logical";
+import { assert, compareBytes, present, utf8 } from "@strongroom/runtime";
 import { DEFAULT_CONFIG, decodeConfig, encodeConfig, type KvConfig } from "./config.ts";
-import { decodeKeyMetadata, encodeKeyMetadata, type KeyMetadata } from "./key-metadata.ts";
+import { decodeKeyMetadata, encodeKeyMetadata, type KeyMetadata, newKeyMetadata } from "./key-metadata.ts";
+import { deletePlain, listPlain, readPlain } from "./plain-rows.ts";
+import { checkSize } from "./size.ts";
+import { VersionTable } from "./version-table.ts";
+
+/** The mount's option that says so; set when its version is tuned from 1 to 2. */
+export const UPGRADED = "upgraded";
 
 const CONFIG = "config";
 const VERSION_FORMAT = 1;
 
-/** The rest of a row is for its header, its name and the seals. */
-const MAX_VERSION_BYTES = LIMITS.rowBytes - 16 * 1024;
-
 export class KvRows {
   readonly #storage: LogicalStorage;
+  /** The mount was without versions once: what was written then is every such secret's version 1. */
+  readonly #upgraded: boolean;
 
-  constructor(storage: LogicalStorage) {
+  private constructor(storage: LogicalStorage, upgraded: boolean) {
     this.#storage = storage;
+    this.#upgraded = upgraded;
+  }
+
+  static of({ storage, mount }: Pick<RequestContext, "storage" | "mount">): KvRows {
+    return new KvRows(storage, mount.options.get(UPGRADED) === "true");
   }
 
   config(): KvConfig {
@@ -31,7 +40,9 @@ export class KvRows {
 
   metadata(key: string): KeyMetadata | undefined {
     const row = this.#storage.get(`metadata/${key}`);
-    return row === undefined ? undefined : decodeKeyMetadata(row);
+    if (row !== undefined) return decodeKeyMetadata(row);
+    const plain = this.#upgraded ? readPlain(this.#storage, key) : undefined;
+    return plain === undefined ? undefined : metadataOfPlain(plain.createdMs);
   }
 
   putMetadata(key: string, metadata: KeyMetadata): void {
@@ -44,7 +55,11 @@ export class KvRows {
 
   /** The JSON text of a version that its metadata says is there, neither deleted nor destroyed. */
   data(key: string, version: number): Uint8Array {
-    const row = present(this.#storage.get(`versions/${key}/${version}`), "a secret's version has metadata but no data");
+    const stored = this.#storage.get(`versions/${key}/${version}`);
+    if (stored === undefined && this.#upgraded && version === 1) {
+      return present(readPlain(this.#storage, key), "a secret's first version has metadata but no data").json;
+    }
+    const row = present(stored, "a secret's version has metadata but no data");
     assert(row[0] === VERSION_FORMAT, "a secret's version has an unknown format");
     return row.subarray(1);
   }
@@ -56,12 +71,7 @@ export class KvRows {
 
   /** Copies `json`. Throws `LogicalError` value_too_large. */
   putData(key: string, version: number, json: Uint8Array): void {
-    if (json.length > MAX_VERSION_BYTES) {
-      throw new LogicalError(
-        "value_too_large",
-        `the secret has ${json.length} bytes of JSON, and a version may have at most ${MAX_VERSION_BYTES}`,
-      );
-    }
+    checkSize(json);
     const row = new Uint8Array(json.length + 1);
     row[0] = VERSION_FORMAT;
     row.set(json, 1);
@@ -70,10 +80,21 @@ export class KvRows {
 
   deleteData(key: string, version: number): void {
     this.#storage.delete(`versions/${key}/${version}`);
+    if (this.#upgraded && version === 1) deletePlain(this.#storage, key);
   }
 
   /** The children of `prefix`, which is empty or ends in a slash. */
-  list(prefix: string, options: { readonly after?: string; readonly limit?: number }): Promise<string[]> {
-    return this.#storage.list(`metadata/${prefix}`, options);
+  async list(prefix: string, options: { readonly after?: string; readonly limit?: number }): Promise<string[]> {
+    if (!this.#upgraded) return this.#storage.list(`metadata/${prefix}`, options);
+    const both = [await this.#storage.list(`metadata/${prefix}`), await listPlain(this.#storage, prefix)].flat();
+    const names = [...new Set(both)].sort((a, b) => compareBytes(utf8(a), utf8(b)));
+    const { after, limit } = options;
+    const rest = after === undefined ? names : names.filter((name) => compareBytes(utf8(name), utf8(after)) > 0);
+    return rest.slice(0, limit);
   }
+}
+
+function metadataOfPlain(createdMs: number): KeyMetadata {
+  const versions = VersionTable.EMPTY.append({ createdMs, deletedMs: 0, destroyed: false });
+  return { ...newKeyMetadata(createdMs), currentVersion: 1, versions };
 }

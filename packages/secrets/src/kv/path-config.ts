@@ -26,7 +26,7 @@ export const pathConfig: PathDefinition = definePath({
     read: {
       summary: "Read the settings of the mount.",
       handler(context) {
-        const config = new KvRows(context.storage).config();
+        const config = KvRows.of(context).config();
         return {
           kind: "data",
           data: {
@@ -44,7 +44,7 @@ export const pathConfig: PathDefinition = definePath({
         const casRequired = fields.get("cas_required");
         const seconds = fields.get("delete_version_after");
         if (maxVersions === undefined && casRequired === undefined && seconds === undefined) return { kind: "empty" };
-        const rows = new KvRows(context.storage);
+        const rows = KvRows.of(context);
         const old = rows.config();
         rows.putConfig({
           maxVersions: maxVersions === undefined ? old.maxVersions : checkMaxVersions(maxVersions),

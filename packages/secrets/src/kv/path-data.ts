@@ -44,7 +44,7 @@ export const pathData: PathDefinition = definePath({
     },
     delete: { summary: "Delete the current version; it can be undeleted.", handler: (c, _r, f) => softDelete(c, f) },
   },
-  existence: (context, _request, given) => new KvRows(context.storage).metadata(secretKey(given)) !== undefined,
+  existence: (context, _request, given) => KvRows.of(context).metadata(secretKey(given)) !== undefined,
   synopsis: "Write, patch, read, and delete data in the key-value store.",
   description:
     "A write makes a new version and leaves the older ones. A delete marks the current version as deleted; its data stays " +
@@ -53,7 +53,7 @@ export const pathData: PathDefinition = definePath({
 
 function read(context: RequestContext, given: DataFields): LogicalResponse {
   const key = secretKey(given);
-  const rows = new KvRows(context.storage);
+  const rows = KvRows.of(context);
   const wanted = wantedVersion(given.get("version"));
   const version = findVersion(rows.metadata(key), { wanted, nowMs: context.nowMs, field: "data" });
   if (!version.found) return version.response;
@@ -63,7 +63,7 @@ function read(context: RequestContext, given: DataFields): LogicalResponse {
 function write(context: RequestContext, given: DataFields): LogicalResponse {
   const key = secretKey(given);
   const json = requireData(given).bytes();
-  const rows = new KvRows(context.storage);
+  const rows = KvRows.of(context);
   const config = rows.config();
   const existing = rows.metadata(key);
   checkAndSet(given.get("options"), config, existing);
@@ -74,7 +74,7 @@ function write(context: RequestContext, given: DataFields): LogicalResponse {
 function patch(context: RequestContext, given: DataFields): LogicalResponse {
   const key = secretKey(given);
   const change = requireData(given);
-  const rows = new KvRows(context.storage);
+  const rows = KvRows.of(context);
   const config = rows.config();
   const metadata = rows.metadata(key);
   if (metadata === undefined || metadata.currentVersion === 0) return { kind: "not-found" };
@@ -87,7 +87,7 @@ function patch(context: RequestContext, given: DataFields): LogicalResponse {
 
 function softDelete(context: RequestContext, given: DataFields): LogicalResponse {
   const key = secretKey(given);
-  const rows = new KvRows(context.storage);
+  const rows = KvRows.of(context);
   const metadata = rows.metadata(key);
   const current = metadata?.versions.get(metadata.currentVersion);
   if (metadata === undefined || current === undefined) return { kind: "empty" };

@@ -15,7 +15,7 @@ export const pathDelete: PathDefinition = definePath({
       handler(context, _request, fields) {
         const key = secretKey(fields);
         const numbers = namedVersions(fields.get("versions"), "No version number provided");
-        changeVersions(new KvRows(context.storage), key, numbers, (version) =>
+        changeVersions(KvRows.of(context), key, numbers, (version) =>
           version.destroyed || isDeleted(version, context.nowMs) ? undefined : { ...version, deletedMs: context.nowMs },
         );
         return { kind: "empty" };

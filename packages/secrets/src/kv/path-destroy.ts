@@ -14,7 +14,7 @@ export const pathDestroy: PathDefinition = definePath({
       handler(context, _request, fields) {
         const key = secretKey(fields);
         const numbers = namedVersions(fields.get("versions"), "no version number provided");
-        const rows = new KvRows(context.storage);
+        const rows = KvRows.of(context);
         const destroyed = changeVersions(rows, key, numbers, (version) =>
           version.destroyed ? undefined : { ...version, destroyed: true },
         );

@@ -52,13 +52,13 @@ export const pathMetadata: PathDefinition = definePath({
     patch: { summary: "Change a secret's metadata; null removes.", handler: (c, _r, f) => patch(c, f) },
     delete: { summary: "Remove a secret with all its versions, for good.", handler: (c, _r, f) => remove(c, f) },
   },
-  existence: (context, _request, given) => new KvRows(context.storage).metadata(secretKey(given)) !== undefined,
+  existence: (context, _request, given) => KvRows.of(context).metadata(secretKey(given)) !== undefined,
   synopsis: "Allows interaction with key metadata and settings in the KV store.",
   description: "Reading this needs no access to the data, nor gives it.",
 });
 
 function read(context: RequestContext, given: MetadataFields): LogicalResponse {
-  const metadata = new KvRows(context.storage).metadata(secretKey(given));
+  const metadata = KvRows.of(context).metadata(secretKey(given));
   if (metadata === undefined) return { kind: "not-found" };
   const versions = new Map<string, JsonValue>();
   for (const number of metadata.versions.versions()) {
@@ -86,7 +86,7 @@ async function list(context: RequestContext, given: MetadataFields): Promise<Log
   const after = given.get("after");
   const limit = given.get("limit");
   if (limit !== undefined && limit < 1) throw new LogicalError("invalid_request", "limit must be at least 1");
-  const keys = await new KvRows(context.storage).list(path === "" || path.endsWith("/") ? path : `${path}/`, {
+  const keys = await KvRows.of(context).list(path === "" || path.endsWith("/") ? path : `${path}/`, {
     ...(after === undefined ? {} : { after }),
     ...(limit === undefined ? {} : { limit }),
   });
@@ -95,7 +95,7 @@ async function list(context: RequestContext, given: MetadataFields): Promise<Log
 
 function write(context: RequestContext, given: MetadataFields): LogicalResponse {
   const key = secretKey(given);
-  const rows = new KvRows(context.storage);
+  const rows = KvRows.of(context);
   const custom = given.get("custom_metadata");
   const old = rows.metadata(key) ?? newKeyMetadata(context.nowMs);
   const customMetadata = custom === undefined ? old.customMetadata : replaceCustomMetadata(custom);
@@ -104,7 +104,7 @@ function write(context: RequestContext, given: MetadataFields): LogicalResponse 
 
 function patch(context: RequestContext, given: MetadataFields): LogicalResponse {
   const key = secretKey(given);
-  const rows = new KvRows(context.storage);
+  const rows = KvRows.of(context);
   const old = rows.metadata(key);
   if (old === undefined) return { kind: "not-found" };
   const custom = given.get("custom_metadata");
@@ -141,7 +141,7 @@ function save(rows: KvRows, key: string, metadata: KeyMetadata, given: MetadataF
 
 function remove(context: RequestContext, given: MetadataFields): LogicalResponse {
   const key = secretKey(given);
-  const rows = new KvRows(context.storage);
+  const rows = KvRows.of(context);
   const metadata = rows.metadata(key);
   if (metadata === undefined) return { kind: "empty" };
   for (const number of metadata.versions.versions()) rows.deleteData(key, number);

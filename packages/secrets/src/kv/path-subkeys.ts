@@ -20,7 +20,7 @@ export const pathSubkeys: PathDefinition = definePath({
         const key = secretKey(fields);
         const depth = fields.get("depth");
         if (depth < 0) throw new LogicalError("invalid_request", "depth cannot be negative");
-        const rows = new KvRows(context.storage);
+        const rows = KvRows.of(context);
         const wanted = wantedVersion(fields.get("version"));
         const version = findVersion(rows.metadata(key), { wanted, nowMs: context.nowMs, field: "subkeys" });
         if (!version.found) return version.response;

@@ -15,7 +15,7 @@ export const pathUndelete: PathDefinition = definePath({
       handler(context, _request, fields) {
         const key = secretKey(fields);
         const numbers = namedVersions(fields.get("versions"), "No version number provided");
-        const rows = new KvRows(context.storage);
+        const rows = KvRows.of(context);
         const config = rows.config();
         changeVersions(rows, key, numbers, (version, metadata) =>
           version.destroyed ? undefined : { ...version, deletedMs: deletionTimeMs(config, metadata, context.nowMs) },

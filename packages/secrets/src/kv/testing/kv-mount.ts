@@ -1,5 +1,6 @@
 /** A version 2 mount in memory, spoken to as over HTTP: what the tests of this engine arrange and act with. */
 import {
+  type Backend,
   dispatch,
   encodeJson,
   type JsonValue,
@@ -47,7 +48,20 @@ export async function mountWith(...requests: readonly (readonly [string, unknown
 export class KvMount {
   readonly storage: MemoryLogicalStorage = new MemoryLogicalStorage();
   nowMs: number = START_MS;
-  readonly #backend = kvFactory.create({ type: "kv", options: new Map([["version", "2"]]) });
+  #options: ReadonlyMap<string, string>;
+  #backend: Backend;
+
+  constructor(version: "1" | "2" = "2") {
+    this.#options = new Map([["version", version]]);
+    this.#backend = kvFactory.create({ type: "kv", options: this.#options });
+  }
+
+  /** Throws `LogicalError`. */
+  tune(version: string): void {
+    this.#options =
+      kvFactory.retune?.(this.#options, new Map([...this.#options, ["version", version]])) ?? this.#options;
+    this.#backend = kvFactory.create({ type: "kv", options: this.#options });
+  }
 
   /** `request` is "POST data/foo" and so on; `body` is JSON text, or a value to make it of. */
   async ask(request: string, body?: unknown, query?: TestRequest["query"]): Promise<Answer> {
@@ -70,7 +84,9 @@ export class KvMount {
   }
 
   #run(verb: string, parts: Omit<TestRequest, "operation">): LogicalResponse | Promise<LogicalResponse> {
-    const context = testContext({ storage: this.storage, nowMs: this.nowMs });
+    const plain = testContext();
+    const mount = { ...plain.mount, options: this.#options };
+    const context = { ...plain, mount, storage: this.storage, nowMs: this.nowMs };
     const request = testRequest({ operation: OPERATIONS[verb] ?? "read", ...parts });
     const operation = resolveOperation(this.#backend.route(request.path), context, request);
     return dispatch(this.#backend, context, { ...request, operation });
