@@ -23,6 +23,7 @@ import { createLogger, type LogLevel } from "./logger.ts";
 import { ReplicaHost } from "./node/replica-host.ts";
 import { type NodeSettings, SettingsError } from "./node/settings.ts";
 import { WorkerHost } from "./node/worker-host.ts";
+import { prepareAuditDirectory } from "./wiring/audit.ts";
 
 export interface DevArguments {
   readonly devRootTokenId: string | undefined;
@@ -71,6 +72,7 @@ async function serve(settings: NodeSettings, rootTokenId: string | undefined): P
   });
   const [workerEnd, replicaEnd] = localChannelPair<readonly WorkerToReplica[], readonly ReplicaToWorker[]>(nodeTimers);
   replica.attach(replicaEnd);
+  prepareAuditDirectory(settings, world);
   const worker = await WorkerHost.open({
     ...world,
     settings,
@@ -89,7 +91,10 @@ async function serve(settings: NodeSettings, rootTokenId: string | undefined): P
   const { unsealKey, rootToken } = await initialise(worker);
   process.stdout.write(banner(settings, unsealKey, rootToken));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ended.resolve(0));
+  const reopen = (): void => worker.reopenAuditDevices();
+  process.on("SIGHUP", reopen);
   const code = await ended.promise;
+  process.off("SIGHUP", reopen);
   await worker.close(0);
   await replica.close(0);
   keys.wipe();
@@ -149,6 +154,15 @@ function settingsOf({
   };
   return {
     dataDirectory,
+    audit: {
+      directory: join(dataDirectory, "audit"),
+      fsync: false,
+      segmentBytes: 16 * 1024 * 1024,
+      segmentAgeMs: 86_400_000,
+      retentionBytes: 64 * 1024 * 1024,
+      retentionAgeMs: 86_400_000,
+      fileDirectories: [],
+    },
     name: "dev",
     clusterName: "strongroom-dev",
     apiAddress: `http://${host}:${port}`,

@@ -41,7 +41,9 @@ export async function runServer(args: ServerArguments): Promise<number> {
   refuseInspector();
   const ended = Promise.withResolvers<number>();
   const supervisor = await Supervisor.start(settings, {
+    clock: nodeClock,
     timers: nodeTimers,
+    entropy: nodeEntropy,
     logger,
     onFatal: (error) => {
       logger.error("this node stops", { error });
@@ -51,6 +53,10 @@ export async function runServer(args: ServerArguments): Promise<number> {
   if (config.pidFile !== undefined) writeFileSync(config.pidFile, `${process.pid}\n`);
   process.stdout.write(banner(settings));
   stopOnSignals(ended, logger);
+  process.on("SIGHUP", () => {
+    logger.info("audit devices are reopened");
+    supervisor.reopenAuditDevices();
+  });
   const code = await ended.promise;
   await supervisor.close();
   return code;

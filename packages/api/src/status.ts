@@ -107,6 +107,9 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["leadership_lost", { http: 503, grpc: unavailable, named: true }],
   ["closing", { http: 503, grpc: unavailable }],
   ["command_rejected", { http: 500, grpc: GRPC_STATUS.internal }],
+  ["audit_unavailable", { http: 500, grpc: unavailable, named: true }],
+  ["audit_outcome_unknown", { http: 500, grpc: GRPC_STATUS.unknown, named: true }],
+  ["invalid_audit_device", { http: 400, grpc: invalidArgument }],
   ["integrity", { http: 500, grpc: GRPC_STATUS.dataLoss, text: "internal error" }],
 ]);
 

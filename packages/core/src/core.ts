@@ -2,16 +2,20 @@
  * The request path of one worker, from the outside: what is open to anybody, what a sealed node refuses, and the pipeline
  * that serves the rest. It also owns what runs besides requests.
  */
+import type { DeviceConfig } from "@strongroom/audit";
 import { SealedError } from "@strongroom/barrier";
 import { dispatch, type LogicalRequest, UNAUTHENTICATED_JSON_LIMITS } from "@strongroom/logical";
 import type { Histogram } from "@strongroom/runtime";
+import { Transaction } from "@strongroom/storage";
+import { AuditTable } from "./audit/audit-table.ts";
+import { AuditTrail, type IncomingRequest } from "./audit/audit-trail.ts";
 import { BackgroundWork } from "./background/background-work.ts";
 import type { CoreDependencies } from "./dependencies.ts";
 import { ClosingError } from "./errors.ts";
 import { createLeases, type Leases } from "./lease/leases.ts";
+import { SYSTEM_MOUNT } from "./mount-entry.ts";
 import { MountSweeper } from "./mount-sweeper.ts";
 import { Mounts } from "./mounts.ts";
-import { AuditTrail } from "./pipeline/audit-trail.ts";
 import { changesState } from "./pipeline/exchange.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
 import { RequestBody } from "./pipeline/request-body.ts";
@@ -40,6 +44,7 @@ export class Core {
   readonly #tokens: TokenServices;
   readonly #mounts: Mounts;
   readonly #policies: PolicyStore;
+  readonly #auditTable: AuditTable;
   /** Runs once it is started, which is for one worker of each node to do. */
   readonly background: BackgroundWork;
   readonly #pipeline: Pipeline;
@@ -78,6 +83,7 @@ export class Core {
     this.#tokens = tokens;
     const tokenSweeper = new TokenSweeper(tokens);
     this.#policies = new PolicyStore(barrier);
+    this.#auditTable = new AuditTable(barrier);
     const wrapper = new ResponseWrapper({ barrier, tokens });
     const tidier = new TokenTidier({ tokens: tokens.store, logger });
     for (const task of [mountSweeper, new RequestIdSweeper(barrier), tokenSweeper, tidier, ...leases.background]) {
@@ -92,6 +98,7 @@ export class Core {
       leases,
       wrapper,
       roles: new TokenRoles(barrier),
+      auditTable: this.#auditTable,
     });
     this.#pipeline = new Pipeline({
       dependencies,
@@ -101,6 +108,7 @@ export class Core {
       policies: this.#policies,
       wrapper,
       requestIds: new RequestIds(dependencies),
+      auditTable: this.#auditTable,
     });
     this.#durations = metrics.histogram(
       "vault_core_handle_request",
@@ -111,6 +119,7 @@ export class Core {
       tokens.store.onInvalidation(event);
       this.#mounts.onInvalidation(event);
       this.#policies.onInvalidation(event);
+      this.#auditTable.onInvalidation(event);
     });
   }
 
@@ -135,7 +144,7 @@ export class Core {
       const system = systemTarget(this.#systems, request.path);
       if (system?.declared?.access === "open" && request.operation !== "help")
         return await this.#runOpen(system, request);
-      if (barrier.sealed) throw new SealedError();
+      if (barrier.sealed) throw await this.refused(request, new SealedError());
       return await this.#pipeline.run(request);
     } finally {
       this.#durations.observe(clock.monotonicMs() - startMs);
@@ -158,6 +167,28 @@ export class Core {
   }
 
   /**
+   * Records what a front door refuses by itself. Gives the error to answer: `error`, or that it could not be recorded.
+   */
+  refused(request: IncomingRequest, error: unknown): Promise<unknown> {
+    return this.#trail(request).refusal(error, false);
+  }
+
+  /** The cluster's audit devices, from this node's own state; undefined while it is sealed or has none yet. */
+  auditDevices(): readonly DeviceConfig[] | undefined {
+    const { barrier, store } = this.#dependencies;
+    if (barrier.sealed || this.#closed) return undefined;
+    const snapshot = store.localSnapshot();
+    try {
+      return this.#auditTable.settings(new Transaction(snapshot)).devices;
+    } catch (error) {
+      if (error instanceof SealedError) return undefined;
+      throw error;
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  /**
    * Takes nothing new, and resolves when the requests under way are answered, or after `graceMs`: the store, closed next,
    * ends what then still waits for it. Idempotent.
    */
@@ -176,6 +207,7 @@ export class Core {
     this.#tokens.store.onInvalidation(everything);
     this.#mounts.onInvalidation(everything);
     this.#policies.onInvalidation(everything);
+    this.#auditTable.onInvalidation(everything);
   }
 
   async #idle(graceMs: number): Promise<void> {
@@ -200,37 +232,45 @@ export class Core {
   /** Needs no token, and works on a sealed node. What changes something is audited, what only looks is not. */
   async #runOpen(target: SystemTarget, request: CoreRequest): Promise<CoreResult> {
     const operation = request.operation === "help" ? "read" : request.operation;
-    const trail = changesState(operation) ? this.#trailOf(target, request) : undefined;
+    const changes = changesState(operation);
+    const trail = changes ? this.#openTrail(request) : undefined;
+    let executed = false;
+    let result: CoreResult;
     try {
-      trail?.request();
       const { id, query, contentType, remoteAddress } = request;
-      const body = changesState(operation)
-        ? new RequestBody(request.body).object(UNAUTHENTICATED_JSON_LIMITS)
-        : undefined;
+      const body = changes ? new RequestBody(request.body).object(UNAUTHENTICATED_JSON_LIMITS) : undefined;
+      await trail?.request(this.#auditTable.latest, true);
       const asked: LogicalRequest = { id, operation, path: target.below, query, body, contentType, remoteAddress };
       const { store, entropy } = this.#dependencies;
       const { mount, backend } = target;
       const context = new SystemContext({ nowMs: store.logTimeMs(), mount, entropy, request });
+      executed = changes;
       const response = await dispatch(backend, context, asked);
-      const result = systemResult(response, mount.type, declaredOf(target).reply);
-      trail?.response(result, undefined);
-      return result;
+      result = systemResult(response, mount.type, declaredOf(target).reply);
     } catch (error) {
-      trail?.refusal(error);
-      throw error;
+      throw trail === undefined ? error : await trail.refusal(error, executed);
     }
+    await trail?.response(result, undefined, executed);
+    return result;
   }
 
-  /** Without the body: it is a share of a key, or asks for keys. */
-  #trailOf({ mount }: SystemTarget, request: CoreRequest): AuditTrail {
-    return new AuditTrail(this.#dependencies.audit, {
-      ...request,
-      token: undefined,
-      wrapTtlSeconds: undefined,
-      body: undefined,
-      entry: undefined,
-      grantedBy: [],
-      mount,
+  /** Without the body: it is a share of a key, or asks for keys. Without the token, which nobody looks at. */
+  #openTrail({ id, operation, path, namespace, remoteAddress, remotePort, header }: CoreRequest): AuditTrail {
+    const trail = this.#trail({
+      id,
+      operation,
+      path,
+      namespace,
+      remoteAddress,
+      ...(remotePort === undefined ? undefined : { remotePort }),
+      ...(header === undefined ? undefined : { header }),
     });
+    trail.mount = SYSTEM_MOUNT;
+    return trail;
+  }
+
+  #trail(incoming: IncomingRequest): AuditTrail {
+    const { audit: log, version } = this.#dependencies;
+    return new AuditTrail({ log, table: this.#auditTable, version }, incoming);
   }
 }

@@ -1,9 +1,9 @@
 /** Everything that a core is made from; `apps/server` makes one a worker, tests one a test. */
+import type { AuditLog, DeviceStatus } from "@strongroom/audit";
 import type { Barrier } from "@strongroom/barrier";
 import type { BackendFactory, PasswordHasher } from "@strongroom/logical";
 import type { Clock, Entropy, Logger, Metrics, Timers } from "@strongroom/runtime";
 import type { ReplicatedStore } from "@strongroom/storage";
-import type { AuditSink } from "./audit-sink.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import type { SystemTtls } from "./mounts.ts";
 import type { SealGate } from "./seal-gate.ts";
@@ -18,7 +18,10 @@ export interface CoreDependencies {
   readonly timers: Timers;
   readonly entropy: Entropy;
   readonly kdf: PasswordHasher;
-  readonly audit: AuditSink;
+  /** This worker's stream. */
+  readonly audit: AuditLog;
+  /** How this node's devices are doing, for `sys/health`. */
+  readonly auditStatus: () => readonly DeviceStatus[];
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** All threads' metrics in the Prometheus text format. */

@@ -3,7 +3,7 @@
  * `Core.handle`; `SealGate` and `ClusterView` are what core needs from the process around it.
  */
 
-export type { AuditRequest, AuditResponse, AuditSink } from "./audit-sink.ts";
+export type { IncomingRequest } from "./audit/audit-trail.ts";
 export type { AutopilotSettings } from "./autopilot-settings.ts";
 export { currentAutopilotSettings } from "./autopilot-settings.ts";
 export { randomUuid } from "./base62.ts";

@@ -17,6 +17,9 @@ export interface CoreRequest {
   readonly contentType?: string;
   /** The socket's peer, never a header's claim. */
   readonly remoteAddress: string;
+  readonly remotePort?: number;
+  /** The values of a header by its name in lower case, for those that are audited. */
+  readonly header?: (name: string) => readonly string[];
   /** Empty: the root namespace. */
   readonly namespace: string;
   readonly idempotencyKey?: string;

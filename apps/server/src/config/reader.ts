@@ -73,6 +73,17 @@ export class ObjectReader {
     return value;
   }
 
+  /** A list of strings. */
+  strings(key: string): readonly string[] | undefined {
+    const node = this.#scalar(key);
+    if (node === undefined) return undefined;
+    if (node.kind !== "list") throw new ConfigError(`${key} must be a list of strings`, node.at);
+    return node.items.map((item) => {
+      if (item.kind !== "string") throw new ConfigError(`${key} must be a list of strings`, item.at);
+      return item.value;
+    });
+  }
+
   /** String values of an object, in order. */
   stringMap(key: string): ReadonlyMap<string, string> | undefined {
     const entries = this.#take(key);

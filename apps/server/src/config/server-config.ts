@@ -3,6 +3,7 @@
  * a warning; what neither knows stops the start.
  */
 
+import { isAbsolute } from "node:path";
 import { DEFAULT_DISK, DEFAULT_PACE } from "@strongroom/cluster";
 import type { HclObject, Position } from "@strongroom/core/hcl";
 import { ConfigError, parseConfigSource } from "./config-error.ts";
@@ -33,6 +34,18 @@ export interface ListenerConfig {
   readonly unauthenticatedMetrics: boolean;
 }
 
+interface AuditConfig {
+  /** Undefined: `audit` in the data directory. */
+  readonly path: string | undefined;
+  readonly fsync: boolean;
+  readonly segmentBytes: number;
+  readonly segmentAgeMs: number;
+  readonly retentionBytes: number;
+  readonly retentionAgeMs: number;
+  /** Where audit devices may have files; empty: anywhere but in the system's directories and the node's own. */
+  readonly fileDirectories: readonly string[];
+}
+
 interface RaftStorageConfig {
   readonly path: string;
   /** A name for people; the numeric id is drawn. */
@@ -49,6 +62,7 @@ interface RaftStorageConfig {
 
 export interface ServerConfig {
   readonly storage: RaftStorageConfig;
+  readonly audit: AuditConfig;
   readonly listeners: readonly ListenerConfig[];
   readonly grpcListeners: readonly ListenerConfig[];
   readonly seal: { readonly type: "shamir" };
@@ -73,6 +87,7 @@ export interface ServerConfig {
 
 const MIB = 1024 * 1024;
 const MIN_FREE_BYTES_MAX = 2 ** 50;
+const HOUR_MS = 3_600_000;
 /** Of timers and of a thread that has other work too. */
 const HEARTBEAT_MS_MIN = 10;
 const ELECTION_MS_MAX = 60_000;
@@ -111,6 +126,7 @@ function serverConfigOf(trees: readonly HclObject[]): ServerConfig {
   const listeners = readListeners(reader, "listener", 8200, warnings);
   const config: ServerConfig = {
     storage: readStorage(reader, warnings),
+    audit: readAudit(reader, warnings),
     listeners,
     grpcListeners: readListeners(reader, "grpc_listener", 8202, warnings),
     seal: readSeal(reader, warnings),
@@ -187,6 +203,32 @@ function requirePace({ heartbeatMs, electionMs }: RaftStorageConfig, at: Positio
     );
   if (electionMs > ELECTION_MS_MAX)
     throw new ConfigError(`election_timeout must be at most ${ELECTION_MS_MAX / 1000}s`, at);
+}
+
+function readAudit(reader: ObjectReader, warnings: string[]): AuditConfig {
+  const [section, second] = reader.sections("audit_stream");
+  if (second !== undefined) throw new ConfigError("there can be only one audit_stream", second.at);
+  const empty: HclObject = { kind: "object", entries: [], at: { line: 1, column: 1 } };
+  const audit = new ObjectReader(section ?? empty, "audit_stream", warnings);
+  const config: AuditConfig = {
+    path: audit.string("path"),
+    fsync: audit.boolean("fsync") ?? false,
+    segmentBytes: audit.integer("segment_size", 64 * 1024, 1024 * MIB) ?? 64 * MIB,
+    segmentAgeMs: audit.durationMs("segment_age") ?? 24 * HOUR_MS,
+    retentionBytes: audit.integer("retention_size", MIB, Number.MAX_SAFE_INTEGER) ?? 4096 * MIB,
+    retentionAgeMs: audit.durationMs("retention_age") ?? 30 * 24 * HOUR_MS,
+    fileDirectories: audit.strings("file_directories") ?? [],
+  };
+  audit.finish();
+  for (const path of [...config.fileDirectories, ...(config.path === undefined ? [] : [config.path])]) {
+    if (!isAbsolute(path)) {
+      throw new ConfigError(`audit_stream names ${JSON.stringify(path)}: its paths must be absolute`, section?.at);
+    }
+  }
+  if (config.retentionBytes < 2 * config.segmentBytes) {
+    throw new ConfigError("retention_size of audit_stream must be at least twice its segment_size", section?.at);
+  }
+  return config;
 }
 
 function readSeal(reader: ObjectReader, warnings: string[]): { readonly type: "shamir" } {

@@ -1,6 +1,7 @@
 /** What a node's threads need to know, resolved once by the main thread: plain data that can be handed to each of them. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
+import { join, resolve as resolvePath } from "node:path";
 import { createServerCertificates, type DiskThresholds, type Pace } from "@strongroom/cluster";
 import { type Clock, type Entropy, StrongroomError } from "@strongroom/runtime";
 import type { ListenerConfig, ServerConfig } from "../config/index.ts";
@@ -19,8 +20,20 @@ export interface ListenerSettings extends Omit<ListenerConfig, "tls" | "clusterA
   readonly tls: TlsSettings | undefined;
 }
 
+export interface AuditStreamSettings {
+  readonly directory: string;
+  readonly fsync: boolean;
+  readonly segmentBytes: number;
+  readonly segmentAgeMs: number;
+  readonly retentionBytes: number;
+  readonly retentionAgeMs: number;
+  /** Where audit devices may have files; empty: anywhere but in the system's directories and the node's own. */
+  readonly fileDirectories: readonly string[];
+}
+
 export interface NodeSettings {
   readonly dataDirectory: string;
+  readonly audit: AuditStreamSettings;
   readonly name: string;
   readonly clusterName: string;
   readonly apiAddress: string;
@@ -73,6 +86,7 @@ export function resolveSettings(
   };
   return {
     dataDirectory: config.storage.path,
+    audit: auditSettings(config),
     name,
     clusterName: config.clusterName ?? `strongroom-cluster-${Buffer.from(world.entropy.bytes(4)).toString("hex")}`,
     apiAddress,
@@ -94,6 +108,11 @@ export function resolveSettings(
     },
     caFingerprint: generated?.fingerprint,
   };
+}
+
+function auditSettings({ audit, storage }: ServerConfig): AuditStreamSettings {
+  const { path, ...rest } = audit;
+  return { directory: path ?? join(resolvePath(storage.path), "audit"), ...rest };
 }
 
 function generatedCertificates(

@@ -6,7 +6,16 @@
 import { join } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { SharedKeys } from "@strongroom/barrier";
-import { asError, type Logger, type MetricsSnapshot, StrongroomError, type Timers } from "@strongroom/runtime";
+import {
+  asError,
+  type Clock,
+  type Entropy,
+  type Logger,
+  type MetricsSnapshot,
+  StrongroomError,
+  type Timers,
+} from "@strongroom/runtime";
+import { prepareAuditDirectory } from "../wiring/audit.ts";
 import type { NodeSettings } from "./settings.ts";
 import type {
   FromReplicaThread,
@@ -19,6 +28,8 @@ import type {
 } from "./thread-messages.ts";
 
 export interface SupervisorParts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
   readonly timers: Timers;
   readonly logger: Logger;
   /** The node cannot go on. Called once. */
@@ -67,12 +78,19 @@ export class Supervisor {
     const supervisor = new Supervisor(settings, parts);
     try {
       await supervisor.#startReplica();
+      // The replica has the data directory to itself, and no worker writes yet.
+      prepareAuditDirectory(settings, parts);
       await supervisor.#startWorkers();
       return supervisor;
     } catch (error) {
       await supervisor.close();
       throw error;
     }
+  }
+
+  /** Audit devices begin with new files and connections, as a log rotation asks for. */
+  reopenAuditDevices(): void {
+    for (const { thread } of this.#workers) thread.postMessage({ type: "reopen" } satisfies ToWorkerThread);
   }
 
   /** Lets requests end, hands leadership over, and ends all threads. Idempotent. */

@@ -36,6 +36,8 @@ export type FromReplicaThread =
   | { readonly type: "closed" };
 
 export type ToWorkerThread =
+  /** Audit devices begin with new files and connections. */
+  | { readonly type: "reopen" }
   | { readonly type: "metrics"; readonly id: number }
   | { readonly type: "all-metrics"; readonly id: number; readonly snapshots: readonly MetricsSnapshot[] }
   | { readonly type: "close"; readonly graceMs: number };

@@ -24,12 +24,13 @@ import {
   WorkerPort,
   WorkerStore,
 } from "@strongroom/cluster";
-import { type AuditSink, Core, currentAutopilotSettings } from "@strongroom/core";
+import { Core, currentAutopilotSettings } from "@strongroom/core";
 import { asError, type Clock, type Entropy, type Logger, type MetricsRegistry, type Timers } from "@strongroom/runtime";
 import { kvFactory } from "@strongroom/secrets";
 import { LevelTable } from "@strongroom/storage";
 import { DEFAULT_PASSWORD_THREAD, PasswordThread } from "../passwords/password-hasher.ts";
 import { BUILD_DATE, VERSION } from "../version.ts";
+import { openAudit, type WorkerAudit } from "../wiring/audit.ts";
 import { NodeClusterView } from "../wiring/cluster-view.ts";
 import { joinAuthority } from "../wiring/join-authority.ts";
 import { JoinOpening } from "../wiring/join-opening.ts";
@@ -70,15 +71,18 @@ export class WorkerHost {
   readonly #doors: readonly Door[];
   readonly core: Core;
   readonly store: WorkerStore;
+  readonly #audit: WorkerAudit;
 
   private constructor(parts: {
     core: Core;
     store: WorkerStore;
+    audit: WorkerAudit;
     doors: readonly Door[];
     closers: (() => Promise<void> | void)[];
   }) {
     this.core = parts.core;
     this.store = parts.store;
+    this.#audit = parts.audit;
     this.#doors = parts.doors;
     this.#closers = parts.closers;
   }
@@ -115,6 +119,7 @@ export class WorkerHost {
       logger,
     });
     const passwords = new PasswordThread(DEFAULT_PASSWORD_THREAD);
+    const audit = openAudit({ ...parts, barrier });
     const core = Core.open({
       store,
       barrier,
@@ -125,7 +130,8 @@ export class WorkerHost {
       timers,
       entropy,
       kdf: passwords,
-      audit: UNRECORDED,
+      audit: audit.log,
+      auditStatus: () => audit.deviceStatus(),
       logger,
       metrics,
       metricsText: parts.metricsText,
@@ -137,18 +143,25 @@ export class WorkerHost {
     const closers: (() => Promise<void> | void)[] = [];
     if (parts.index === 0)
       closers.push(await startDuties({ ...parts, core, store, cluster, barrier, manager, identity, self, seal }));
+    if (parts.index === 0) closers.push(audit.startDevices({ core, store }));
     const doors = await openDoors(parts, core);
     closers.push(
       () => core.close(),
       () => passwords.close(),
+      () => audit.close(),
       () => store.close(),
       () => port.close(),
     );
-    return new WorkerHost({ core, store, doors, closers });
+    return new WorkerHost({ core, store, audit, doors, closers });
   }
 
   get addresses(): readonly string[] {
     return this.#doors.map(({ address }) => `${address.host}:${address.port}`);
+  }
+
+  /** Audit devices begin with new files and connections. */
+  reopenAuditDevices(): void {
+    this.#audit.reopenDevices();
   }
 
   /** Answers what is under way, for at most `graceMs`, and takes nothing new. Idempotent. */
@@ -159,9 +172,6 @@ export class WorkerHost {
 }
 
 /** No method that takes passwords is among the backends. */
-/** No audit stream is kept yet. */
-const UNRECORDED: AuditSink = { request: () => undefined, response: () => undefined };
-
 function selfRecord(settings: NodeSettings, identity: NodeIdentity): NodeRecord {
   const { name, clusterAddress, apiAddress, grpcAddress } = settings;
   return { name, clusterAddress, apiAddress, grpcAddress, identityPublicKey: identity.publicKeySpki };

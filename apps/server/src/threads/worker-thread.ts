@@ -57,6 +57,9 @@ try {
         waiting.get(message.id)?.(message.snapshots);
         waiting.delete(message.id);
         return;
+      case "reopen":
+        host.reopenAuditDevices();
+        return;
       case "close":
         host.close(message.graceMs).then(
           () => tell({ type: "closed" }),

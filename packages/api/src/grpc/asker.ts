@@ -9,13 +9,18 @@ export interface Call {
   readonly id: string;
   readonly metadata: Metadata;
   readonly remoteAddress: string;
+  readonly remotePort: number;
   /** Absolute, in the clock's monotonic milliseconds. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Of its method: what is recorded of a call that gets no further than this door. */
+  readonly method: string;
+  /** The core has it, and records it. */
+  asked: boolean;
 }
 
 export interface AskerParts {
-  readonly core: Pick<Core, "handle">;
+  readonly core: Pick<Core, "handle" | "refused">;
   readonly clock: Clock;
   readonly entropy: Entropy;
 }
@@ -68,15 +73,26 @@ export class Asker {
     return this.#ask(call, question, undefined);
   }
 
+  /** Records what was refused before the core was asked. Gives the error to answer. */
+  async refused(call: Call, thrown: unknown): Promise<unknown> {
+    if (call.asked) return thrown;
+    const { id, method: path, remoteAddress, remotePort } = call;
+    return this.#parts.core.refused({ id, operation: "", path, namespace: "", remoteAddress, remotePort }, thrown);
+  }
+
   #ask(call: Call, question: Question, token: Uint8Array | undefined): Promise<CoreResult> {
     const { operation, path, query = NO_QUERY, body, requestId } = question;
+    const namespace = namespaceOf(call.metadata);
+    call.asked = true;
     return this.#parts.core.handle({
       id: call.id,
       operation,
       path,
       query,
       remoteAddress: call.remoteAddress,
-      namespace: namespaceOf(call.metadata),
+      remotePort: call.remotePort,
+      header: (name) => call.metadata.get(name).map(String),
+      namespace,
       deadlineMs: call.deadlineMs,
       signal: call.signal,
       ...(token === undefined ? undefined : { token }),

@@ -41,6 +41,7 @@ async function start(
     { host: "127.0.0.1", port: 0, ...options },
     {
       core: {
+        refused: async (_request, error) => error,
         handle: async (request) => {
           requests.push({ ...request, text: request.body === undefined ? undefined : fromUtf8(request.body) });
           return answer(request);

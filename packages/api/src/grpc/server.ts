@@ -125,12 +125,15 @@ function unary<I, O>(asker: Asker, logger: Logger, run: (request: I, call: Call)
       id,
       metadata: grpcCall.metadata,
       remoteAddress: hostOf(grpcCall.getPeer()),
+      remotePort: portOf(grpcCall.getPeer()),
+      method: grpcCall.getPath().replace(/^\//, ""),
+      asked: false,
       deadlineMs: asker.deadlineFrom(grpcCall.getDeadline()),
       signal: abort.signal,
     };
     run(grpcCall.request, call).then(
       (response) => reply(null, response),
-      (thrown: unknown) => reply(refusal(asError(thrown), id, logger)),
+      async (thrown: unknown) => reply(refusal(asError(await asker.refused(call, thrown)), id, logger)),
     );
   };
 }
@@ -153,6 +156,11 @@ function refusal(error: Error, id: string, logger: Logger): Partial<ServiceError
 function hostOf(peer: string): string {
   const colon = peer.lastIndexOf(":");
   return colon < 0 ? peer : peer.slice(0, colon);
+}
+
+function portOf(peer: string): number {
+  const port = Number(peer.slice(peer.lastIndexOf(":") + 1));
+  return Number.isInteger(port) ? port : 0;
 }
 
 function createListener(options: GrpcServerOptions, accept: (socket: Socket) => void): NetServer {

@@ -10,3 +10,16 @@ export class UnsupportedEncodingError extends StrongroomError {
 export class ClientGoneError extends StrongroomError {
   readonly code = "client_gone";
 }
+
+/** Refused before the core could be asked, for something that is no fault in a header or target. */
+export class DoorRefusalError extends StrongroomError {
+  readonly code = "refused_at_the_door";
+  readonly status: number;
+  readonly texts: readonly string[];
+
+  constructor(status: number, texts: readonly string[]) {
+    super(texts[0] ?? `answered with ${status}`);
+    this.status = status;
+    this.texts = texts;
+  }
+}

@@ -3,15 +3,16 @@
  * the core can be asked: the form of target, headers and body.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
-import { type Core, type CoreRequest, randomUuid } from "@strongroom/core";
+import { type Core, type CoreRequest, type IncomingRequest, randomUuid } from "@strongroom/core";
 import { LogicalError, type Operation } from "@strongroom/logical";
 import { asError, type Clock, type Entropy, type Logger } from "@strongroom/runtime";
 import { wireStatus } from "../status.ts";
 import { checkBodyHeaders, hasBody, readBody } from "./body.ts";
 import { errorReply, type Reply, resultReply } from "./envelope.ts";
-import { ClientGoneError } from "./errors.ts";
-import { BadHeaderError, parseHeaders, type RequestHeaders } from "./headers.ts";
+import { ClientGoneError, DoorRefusalError } from "./errors.ts";
+import { BadHeaderError, headerValues, parseHeaders, type RequestHeaders } from "./headers.ts";
 import { BadTargetError, parseQuery, parseTarget, type Query, queryBoolean } from "./target.ts";
 
 export interface HandlerOptions {
@@ -26,7 +27,7 @@ export interface HandlerOptions {
 }
 
 export interface HandlerParts {
-  readonly core: Pick<Core, "handle" | "checkToken" | "isOpen">;
+  readonly core: Pick<Core, "handle" | "checkToken" | "isOpen" | "refused">;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly logger: Logger;
@@ -62,6 +63,7 @@ export class HttpHandler {
   /** Answers; never rejects. `method` is the client's, before any shim. */
   async handle(request: IncomingMessage, response: ServerResponse, method: string): Promise<void> {
     const id = randomUuid(this.#entropy);
+    const incoming = incomingOf(id, request);
     let headers: RequestHeaders | undefined;
     let reply: Reply;
     let malformed = false;
@@ -70,23 +72,34 @@ export class HttpHandler {
       if (headers.host === undefined && request.httpVersion !== "1.0") {
         throw new BadHeaderError("the request has no Host header");
       }
-      reply = await this.#answer(request, response, method, headers, id);
-    } catch (error) {
-      if (error instanceof ClientGoneError) {
+      reply = await this.#answer(request, response, method, headers, incoming);
+    } catch (thrown) {
+      if (thrown instanceof ClientGoneError) {
         response.destroy();
         return;
       }
-      malformed = error instanceof BadTargetError || error instanceof BadHeaderError;
-      reply = this.#refusal(error, id);
+      malformed = thrown instanceof BadTargetError || thrown instanceof BadHeaderError;
+      // What the core was asked it has recorded itself.
+      reply = this.#refusal(incoming.asked ? thrown : await this.#core.refused(incoming, thrown), id);
     }
     // Nothing more is taken from who sends what no client sends, and what was not read of a body is not waited for.
     const close = this.#closing || malformed || !request.complete;
     this.#send(response, reply, close, headers?.namespaceHeader);
   }
 
-  /** Answers 400 to what must not reach the core, and ends the connection. */
-  refuse(response: ServerResponse, text: string): void {
-    this.#send(response, errorReply(400, [text]), true, undefined);
+  /** Answers 400 to what must not reach the core, and ends the connection. Never rejects. */
+  async refuse(request: IncomingMessage, response: ServerResponse, text: string): Promise<void> {
+    const incoming = incomingOf(randomUuid(this.#entropy), request);
+    const error = await this.#core.refused(incoming, new DoorRefusalError(400, [text]));
+    this.#send(response, this.#refusal(error, incoming.id), true, undefined);
+  }
+
+  /** Records what is no HTTP request, of which nothing is known but who sent it. Never rejects. */
+  async recordUnparsed(socket: Socket, text: string): Promise<void> {
+    const { remoteAddress = "", remotePort = 0 } = socket;
+    const id = randomUuid(this.#entropy);
+    const incoming = { id, operation: "", path: "", namespace: "", remoteAddress, remotePort } as const;
+    await this.#core.refused(incoming, new DoorRefusalError(400, [text]));
   }
 
   async #answer(
@@ -94,20 +107,24 @@ export class HttpHandler {
     response: ServerResponse,
     method: string,
     headers: RequestHeaders,
-    id: string,
+    incoming: Incoming,
   ): Promise<Reply> {
     if (this.#options.loopbackHostsOnly && !LOOPBACK_HOST.test(headers.host ?? "")) {
-      return errorReply(403, ["this server answers only requests to a loopback host name"]);
+      throw new DoorRefusalError(403, ["this server answers only requests to a loopback host name"]);
     }
     if (headers.wrapTtl !== undefined) {
       throw new BadHeaderError("response wrapping is not supported; send the request without X-Vault-Wrap-TTL");
     }
     const target = parseTarget(request.url ?? "");
-    if (!target.path.startsWith(API_PREFIX) || target.path.length === API_PREFIX.length) return errorReply(404, []);
+    if (!target.path.startsWith(API_PREFIX) || target.path.length === API_PREFIX.length) {
+      throw new DoorRefusalError(404, []);
+    }
     let path = target.path.slice(API_PREFIX.length);
     const query = parseQuery(target.query);
     const operation = operationOf(method, path, query);
-    if (operation === undefined) return errorReply(405, []);
+    incoming.path = path;
+    incoming.namespace = headers.namespace;
+    if (operation === undefined) throw new DoorRefusalError(405, []);
     if (operation === "list" && !path.endsWith("/")) path += "/";
     const { openMetrics } = this.#options;
     if (openMetrics !== undefined && path === "sys/metrics" && operation === "read") {
@@ -115,11 +132,10 @@ export class HttpHandler {
       return { status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: text };
     }
     const coreRequest: { -readonly [K in keyof CoreRequest]: CoreRequest[K] } = {
-      id,
+      ...incoming,
       operation,
       path,
       query,
-      remoteAddress: request.socket.remoteAddress ?? "",
       namespace: headers.namespace,
       deadlineMs: this.#clock.monotonicMs() + this.#options.maxRequestDurationMs,
     };
@@ -127,9 +143,12 @@ export class HttpHandler {
     if (headers.contentType !== undefined) coreRequest.contentType = headers.contentType;
     if (headers.idempotencyKey !== undefined) coreRequest.idempotencyKey = headers.idempotencyKey;
     if (operation === "update" || operation === "patch") {
+      incoming.operation = operation;
+      if (coreRequest.token !== undefined) incoming.token = coreRequest.token;
       coreRequest.body = await this.#body(request, response, headers, coreRequest);
     }
-    return resultReply(await this.#core.handle(coreRequest), id);
+    incoming.asked = true;
+    return resultReply(await this.#core.handle(coreRequest), incoming.id);
   }
 
   /** A token comes before a large body, and before the go-ahead for any body that waits for one. */
@@ -150,9 +169,10 @@ export class HttpHandler {
   }
 
   #refusal(error: unknown, id: string): Reply {
+    if (error instanceof DoorRefusalError) return errorReply(error.status, error.texts, id);
     const status = wireStatus(error);
     // What the cluster cannot do at the moment is the client's to hear; what is broken is the operator's as well.
-    if (status.http === 500 && status.code !== "outcome_unknown") {
+    if (status.http === 500 && !TOLD_ELSEWHERE.has(status.code)) {
       this.#logger.error("a request failed", { request: id, code: status.code, error: asError(error) });
     }
     return errorReply(status.http, [status.text], id);
@@ -178,6 +198,36 @@ export class HttpHandler {
     });
   }
 }
+
+/** Failures that are logged where they arise, once for all the requests that meet them. */
+const TOLD_ELSEWHERE: ReadonlySet<string> = new Set(["outcome_unknown", "audit_unavailable", "audit_outcome_unknown"]);
+
+/** What the audit is told of a request that gets no further than this door. */
+interface Incoming extends IncomingRequest {
+  operation: IncomingRequest["operation"];
+  path: string;
+  namespace: string;
+  token?: Uint8Array;
+  /** The core has it, and records it. */
+  asked: boolean;
+}
+
+function incomingOf(id: string, request: IncomingMessage): Incoming {
+  const { socket, rawHeaders } = request;
+  return {
+    id,
+    operation: "",
+    // Without the query, in which clients have been seen to send tokens.
+    path: (request.url ?? "").split("?", 1)[0]?.slice(0, MAX_REFUSED_PATH) ?? "",
+    namespace: "",
+    remoteAddress: socket.remoteAddress ?? "",
+    remotePort: socket.remotePort ?? 0,
+    header: (name) => headerValues(rawHeaders, name),
+    asked: false,
+  };
+}
+
+const MAX_REFUSED_PATH = 1024;
 
 const NO_BODY = new Uint8Array(0);
 

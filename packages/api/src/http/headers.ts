@@ -95,6 +95,15 @@ export function parseHeaders(rawHeaders: readonly string[]): RequestHeaders {
   return headers;
 }
 
+/** All values of the header `name`, which is in lower case. */
+export function headerValues(rawHeaders: readonly string[], name: string): readonly string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() === name) values.push(rawHeaders[i + 1] as string);
+  }
+  return values;
+}
+
 function once(present: string | undefined, value: string, name: string): string {
   if (present !== undefined) throw new BadHeaderError(`the header ${name} may be sent only once`);
   return value;

@@ -68,7 +68,7 @@ export async function startHttpServer(options: HttpServerOptions, parts: HttpSer
   const shimOf = (socket: Socket): MethodShim => present(shims.get(socket), "every connection has a shim");
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const admission = shimOf(request.socket).admit(request, response);
-    if ("refusal" in admission) handler.refuse(response, admission.refusal);
+    if ("refusal" in admission) void handler.refuse(request, response, admission.refusal);
     else void handler.handle(request, response, admission.method);
   };
   // Of the raw sockets, before any handshake.
@@ -81,7 +81,7 @@ export async function startHttpServer(options: HttpServerOptions, parts: HttpSer
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     const shim = shims.get(socket);
     if (shim === undefined) socket.destroy();
-    else shim.refuseFurther(() => answerUnparsed(socket, error));
+    else shim.refuseFurther(() => refuseUnparsed(handler, socket, error));
   });
   await listen(server, options);
   const address = server.address() as AddressInfo;
@@ -153,13 +153,17 @@ function listen(server: Server, options: HttpServerOptions): Promise<void> {
   });
 }
 
-/** What is wrong before there is a request: Vault's error body by hand, and the end of the connection. */
-function answerUnparsed(socket: Socket, error: NodeJS.ErrnoException): void {
+/**
+ * What is wrong before there is a request: Vault's error body by hand, and the end of the connection. Its record does not
+ * hold up the answer, since Node ends such a connection in the same turn.
+ */
+function refuseUnparsed(handler: HttpHandler, socket: Socket, error: NodeJS.ErrnoException): void {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();
     return;
   }
   const { status, reason, text } = unparsedStatus(error.code);
+  void handler.recordUnparsed(socket, text);
   const body = present(errorReply(status, [text]).body, "an error has a body");
   socket.end(
     `HTTP/1.1 ${status} ${reason}\r\nCache-Control: no-store\r\nContent-Type: application/json\r\n` +

@@ -83,7 +83,7 @@ describe("an audit device", () => {
     }
     const named = { directories: ["/var/log/strongroom"], dataDirectory: "/srv/data" };
     expect(() => checkFilePath("/var/log/strongroom/a", named)).not.toThrow();
-    expect(() => checkFilePath("/var/log/strongroom-other/a", named)).toThrow("audit_file_directories");
+    expect(() => checkFilePath("/var/log/strongroom-other/a", named)).toThrow("file_directories");
   });
 
   it("reaches no address that only a machine's own services have", () => {

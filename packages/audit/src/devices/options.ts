@@ -122,7 +122,7 @@ export function checkFilePath(
   if (directories.length > 0) {
     if (directories.some((directory) => isBelow(path, directory))) return;
     throw new DeviceOptionError(
-      `this node writes audit files only below ${directories.join(", ")} (audit_file_directories)`,
+      `this node writes audit files only below ${directories.join(", ")} (file_directories in audit_stream of its configuration)`,
     );
   }
   if (isBelow(path, dataDirectory))
@@ -130,7 +130,7 @@ export function checkFilePath(
   const system = SYSTEM_DIRECTORIES.find((directory) => isBelow(path, directory));
   if (system !== undefined) {
     throw new DeviceOptionError(
-      `an audit file may not lie below ${system}; name the directories that are meant with audit_file_directories in the configuration`,
+      `an audit file may not lie below ${system}; name the directories that are meant with file_directories in audit_stream of the configuration`,
     );
   }
 }

@@ -13,7 +13,8 @@ import {
   UNAUTHENTICATED_JSON_LIMITS,
 } from "@strongroom/logical";
 import type { Transaction } from "@strongroom/storage";
-import type { CoreRequest, CoreResult } from "../request.ts";
+import type { MountEntry } from "../mount-entry.ts";
+import type { CoreResult } from "../request.ts";
 import { engineResult, systemResult } from "../result.ts";
 import { SystemContext } from "../system/system-path.ts";
 import { callerOf } from "../token/authenticator.ts";
@@ -27,8 +28,8 @@ import { declaredOf, needsSudo, type Target } from "./target.ts";
 export async function answer(tx: Transaction, visit: Visit, parts: PipelineParts): Promise<Outcome> {
   const { exchange, target, bearer, mode } = visit;
   const { request, trail } = exchange;
-  if (target !== undefined) trail.learn({ mount: target.mount });
-  if (request.operation === "help") return help(request, target, visit);
+  trail.mount = mountEntryOf(tx, visit, parts);
+  if (request.operation === "help") return help(tx, visit, parts);
   if (takesBody(request.operation) && request.path.endsWith("/")) {
     throw new LogicalError("invalid_request", "cannot write to a path ending in '/'");
   }
@@ -42,8 +43,11 @@ export async function answer(tx: Transaction, visit: Visit, parts: PipelineParts
       : Authorization.byPath(parts.policies, tx, { bearer, request, operation, sudo: needsSudo(target), mode });
   const body = readBody(visit, operation);
   authorization?.checkParameters(changesState(operation) ? body : request.query);
-  trail.learn({ body, grantedBy: authorization?.grantedBy ?? [] });
-  trail.request();
+  trail.operation = operation;
+  trail.body = body;
+  trail.grantedBy = authorization?.grantedBy ?? [];
+  // What changes nothing need not wait: nothing is answered before its record stands.
+  await trail.request(parts.auditTable.settings(tx), changesState(operation));
   const once = (write: () => Promise<CoreResult>): Promise<CoreResult> =>
     exchange.once === undefined ? write() : exchange.once.run(tx, write);
   if (target === undefined || (target.kind === "system" && target.declared === undefined)) {
@@ -191,11 +195,20 @@ function takesBody(operation: Operation): boolean {
 }
 
 /** What `?help=1` shows: every valid token may ask. */
-function help(request: CoreRequest, target: Target | undefined, { exchange }: Visit): Outcome {
-  exchange.trail.request();
+async function help(tx: Transaction, { exchange, target }: Visit, parts: PipelineParts): Promise<Outcome> {
+  const { request, trail } = exchange;
+  await trail.request(parts.auditTable.settings(tx), false);
   const shown = target === undefined ? undefined : helpFor(target.backend, target.mount, target.below);
   if (shown === undefined) throw noHandler(request.path);
   return { kind: "answer", result: { kind: "plain", status: 200, body: shown } };
+}
+
+/** With what was said of the mount since, such as what of it is audited in the clear. */
+function mountEntryOf(tx: Transaction, { target, mode }: Visit, { mounts }: PipelineParts): MountEntry | undefined {
+  if (target === undefined) return undefined;
+  if (target.kind === "engine") return target.engine.entry;
+  const { system, token } = mounts.table(tx, mode);
+  return target.mount.path === token.entry.path ? token.entry : system.entry;
 }
 
 function noHandler(path: string): LogicalError {

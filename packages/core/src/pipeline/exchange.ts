@@ -1,11 +1,11 @@
 /** One request on its way: what is found out about it once and holds for each run of its transaction. */
 import type { LogicalRequest, Operation } from "@strongroom/logical";
+import type { AuditTrail } from "../audit/audit-trail.ts";
 import type { CoreRequest, CoreResult } from "../request.ts";
 import type { OnceOnly } from "../request-id.ts";
 import type { AfterCommit, SystemContext } from "../system/system-path.ts";
 import type { Bearer, Presented } from "../token/authenticator.ts";
 import type { Mode } from "../token/token-store.ts";
-import type { AuditTrail } from "./audit-trail.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { SystemTarget, Target } from "./target.ts";
 
@@ -23,8 +23,8 @@ export interface Exchange {
   prepared: { readonly value: unknown } | undefined;
   /** As it was before it was wrapped. */
   unwrapped: CoreResult | undefined;
-  /** Whether something of it is in the replicated state. */
-  committed: boolean;
+  /** Whether something was changed: in the replicated state, or by an effect that was begun. */
+  tookEffect: boolean;
 }
 
 /** One run of the request's transaction. */

@@ -5,7 +5,9 @@
  */
 import { LogicalError, PreparedStaleError } from "@strongroom/logical";
 import { StrongroomError } from "@strongroom/runtime";
-import { OutcomeUnknownError, runTransaction, type Transaction } from "@strongroom/storage";
+import { runTransaction, type Transaction } from "@strongroom/storage";
+import type { AuditTable } from "../audit/audit-table.ts";
+import { AuditTrail } from "../audit/audit-trail.ts";
 import type { CoreDependencies } from "../dependencies.ts";
 import { findMount, type Mounts } from "../mounts.ts";
 import type { PolicyStore } from "../policy/policy-store.ts";
@@ -18,7 +20,6 @@ import type { Mode } from "../token/token-store.ts";
 import { afterThisUse, spendUse } from "../token/token-use.ts";
 import type { ResponseWrapper } from "../wrapping/response-wrapper.ts";
 import { answer } from "./answer.ts";
-import { AuditTrail } from "./audit-trail.ts";
 import { changesState, type Exchange, type Outcome, RunAgain, type Visit } from "./exchange.ts";
 import { RequestBody } from "./request-body.ts";
 import { requestCommands } from "./request-commands.ts";
@@ -33,6 +34,7 @@ export interface PipelineParts {
   readonly policies: PolicyStore;
   readonly wrapper: ResponseWrapper;
   readonly requestIds: RequestIds;
+  readonly auditTable: AuditTable;
 }
 
 export class Pipeline {
@@ -49,14 +51,14 @@ export class Pipeline {
     try {
       result = await this.#serve(exchange);
     } catch (error) {
-      exchange.trail.refusal(error);
-      throw error;
+      throw await exchange.trail.refusal(error, exchange.tookEffect);
     }
+    const wrap = result.kind === "data" ? result.wrap : undefined;
     try {
-      exchange.trail.response(exchange.unwrapped ?? result, result.kind === "data" ? result.wrap : undefined);
-    } catch (cause) {
-      if (!exchange.committed) throw cause;
-      throw new OutcomeUnknownError("the request took effect, and its answer could not be recorded", { cause });
+      await exchange.trail.response(exchange.unwrapped ?? result, wrap, exchange.tookEffect);
+    } catch (error) {
+      if (result.kind === "stream") await result.body[Symbol.asyncIterator]().return?.();
+      throw error;
     }
     return result;
   }
@@ -77,15 +79,8 @@ export class Pipeline {
     const { dependencies, systems, tokens, requestIds } = this.#parts;
     const system = request.namespace === "" ? systemTarget(systems, request.path) : undefined;
     const keepsId = changesState(request.operation) && system?.declared?.idempotent !== true;
-    const trail = new AuditTrail(dependencies.audit, {
-      ...request,
-      token: request.token,
-      wrapTtlSeconds: request.wrapTtlSeconds,
-      body: undefined,
-      entry: undefined,
-      grantedBy: [],
-      mount: undefined,
-    });
+    const { audit: log, version } = dependencies;
+    const trail = new AuditTrail({ log, table: this.#parts.auditTable, version }, request);
     return {
       request,
       system,
@@ -96,7 +91,7 @@ export class Pipeline {
       writes: request.wrapTtlSeconds !== undefined,
       prepared: undefined,
       unwrapped: undefined,
-      committed: false,
+      tookEffect: false,
     };
   }
 
@@ -123,6 +118,7 @@ export class Pipeline {
         await outcome.afterCommit?.(this.#commands(exchange.request));
         return outcome.result;
       case "effect":
+        exchange.tookEffect ||= changesState(exchange.request.operation);
         return runEffect(exchange, outcome, this.#commands(exchange.request), this.#parts.wrapper);
       case "refusal":
         throw outcome.error;
@@ -147,7 +143,7 @@ export class Pipeline {
     const body = mode === "read" ? run : provingRoutes(run);
     const options = { mode, fresh: exchange.writes, deadlineMs, signal };
     const { result, revision } = await runTransaction(this.#parts.dependencies.store, body, options);
-    if (revision !== undefined) exchange.committed = true;
+    if (revision !== undefined) exchange.tookEffect = true;
     return result;
   }
 
@@ -160,7 +156,7 @@ export class Pipeline {
     if (isLogin(target) && request.operation !== "help") return answer(tx, visit, this.#parts);
     const circumstances = { remoteAddress: request.remoteAddress, nowMs };
     const bearer = tokens.authenticator.authenticate(tx, presented, mode, circumstances);
-    trail.learn({ entry: bearer.entry });
+    trail.entry = bearer.entry;
     if (!bearer.useLimited || preparing) return answer(tx, { ...visit, bearer }, this.#parts);
     // Its answer is committed with the use, so what it guards not must not be old either.
     if (!exchange.writes) throw new RunAgain("write");

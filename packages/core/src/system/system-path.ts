@@ -5,6 +5,7 @@
 import type { LogicalStorage, MountInfo, PathDefinition, RequestContext } from "@strongroom/logical";
 import { assert, type Entropy } from "@strongroom/runtime";
 import type { Transaction } from "@strongroom/storage";
+import type { AuditTable } from "../audit/audit-table.ts";
 import type { CoreDependencies } from "../dependencies.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { Mounts } from "../mounts.ts";
@@ -46,6 +47,7 @@ export interface SystemServices {
   readonly leases: Leases;
   readonly wrapper: ResponseWrapper;
   readonly roles: TokenRoles;
+  readonly auditTable: AuditTable;
 }
 
 /** What a handler of these paths may know besides an engine's context, and what it can say besides its answer. */

@@ -1,10 +1,11 @@
 /** A whole core in memory: real barrier, real seal, a store of one node, and a cluster view that says what it is told. */
+import { AuditLog, AuditSalt } from "@strongroom/audit";
+import { MemoryAuditDisk } from "@strongroom/audit/testing";
 import { Barrier, SharedKeys } from "@strongroom/barrier";
 import { type BackendFactory, encodeJson, type Operation, type PasswordHasher } from "@strongroom/logical";
 import { MetricsRegistry, metricsText, SecretBytes, silentLogger, utf8 } from "@strongroom/runtime";
 import { SeededRandom } from "@strongroom/runtime/testing";
 import { MemoryStore } from "@strongroom/storage/testing";
-import type { AuditSink } from "../audit-sink.ts";
 import { randomUuid } from "../base62.ts";
 import type { ClusterSummary, ClusterView, JoinTokenOptions } from "../cluster-view.ts";
 import { Core } from "../core.ts";
@@ -87,9 +88,14 @@ export interface TestNodeOptions {
   readonly seed?: number;
   readonly store?: MemoryStore;
   readonly kdf?: PasswordHasher;
-  readonly audit?: AuditSink;
   /** Whether it works in the background, as one worker of a node does; it does unless a test does that work itself. */
   readonly background?: boolean;
+}
+
+/** Records stand when the turn is over, however the test's time stands. */
+function soon(callback: () => void): () => void {
+  queueMicrotask(callback);
+  return () => undefined;
 }
 
 const noKdf = (): never => {
@@ -102,6 +108,8 @@ export class TestNode {
   readonly barrier: Barrier;
   readonly gate: SingleNodeGate;
   readonly cluster: TestClusterView = new TestClusterView();
+  /** Where the node's audit stream lies. */
+  readonly auditDisk: MemoryAuditDisk = new MemoryAuditDisk();
   readonly core: Core;
   readonly dependencies: CoreDependencies;
   /** Known once `initialize` has run. */
@@ -125,7 +133,23 @@ export class TestNode {
       timers,
       entropy,
       kdf: options.kdf ?? NO_KDF,
-      audit: options.audit ?? { request: () => undefined, response: () => undefined },
+      audit: new AuditLog(
+        { node: "node-1", worker: "worker-0" },
+        {
+          disk: this.auditDisk,
+          salt: new AuditSalt(this.barrier),
+          clock,
+          timers: {
+            after: (delayMs, callback) => timers.after(delayMs, callback),
+            every: (intervalMs, callback) => timers.every(intervalMs, callback),
+            immediate: soon,
+          },
+          entropy,
+          logger: silentLogger,
+          metrics,
+        },
+      ),
+      auditStatus: () => [],
       logger: silentLogger,
       metrics,
       metricsText: async () => metricsText([metrics.snapshot()]),
@@ -134,6 +158,14 @@ export class TestNode {
     };
     this.core = Core.open(this.dependencies);
     if (options.background !== false) this.core.background.start();
+  }
+
+  /** All records that stand, those of the stream about itself left out. */
+  auditRecords(): Record<string, unknown>[] {
+    return this.auditDisk
+      .lines()
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ type }) => type !== "stream");
   }
 
   /** Initialises with 3 shares and threshold 2, and unseals. */
