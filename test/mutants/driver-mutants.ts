@@ -231,6 +231,14 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     tests: ["state/state-machine"],
   },
   {
+    name: "living-proposer-removed",
+    breaks: "a worker that starts takes the proposers of its node's other workers away",
+    file: `${CLUSTER}/state/proposer-table.ts`,
+    find: "if (incarnation < id.incarnation && !alive.includes(incarnation)) this.#remove",
+    replace: "if (incarnation < id.incarnation) this.#remove",
+    tests: ["state/state-machine"],
+  },
+  {
     name: "removed-node-returns",
     breaks: "the id of a removed node is taken in again",
     file: `${CLUSTER}/state/state-machine.ts`,

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { ROOT } from "./detectors.ts";
+import { detectorsOf, ROOT } from "./detectors.ts";
 import { MutantMismatch, mutate } from "./mutant.ts";
 import { MUTANT_VARIABLE, MUTANTS } from "./mutants.ts";
 
@@ -40,6 +40,39 @@ describe("the mutants", () => {
     expect(run("quorum-of-half")).toBe("20");
     expect(() => run("no-such-mutant")).toThrow("there is no mutant no-such-mutant");
   });
+});
+
+describe("the detectors", () => {
+  const LIMIT_MS = 300_000;
+
+  it.each([
+    ["transcripts", "read-without-quorum", /^read_index/],
+    ["tests", "half-convicts", /convicts nobody by half/],
+    ["simulation", "vote-given-to-all", /^seed \d+: /],
+  ] as const)(
+    "of the kind %s notice a mutant",
+    (kind, name, what) => {
+      const mutant = MUTANTS.find((one) => one.name === name);
+      const detector = mutant === undefined ? undefined : detectorsOf(mutant).find((one) => one.kind === kind);
+      expect(detector?.run(mutant, LIMIT_MS)).toEqual({
+        noticed: true,
+        timedOut: false,
+        what: expect.stringMatching(what),
+      });
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    "are content where there is none, and have noticed nothing when their time is over",
+    () => {
+      const mutant = MUTANTS.find(({ name }) => name === "half-convicts");
+      const [tests] = mutant === undefined ? [] : detectorsOf(mutant);
+      expect(tests?.run(undefined, LIMIT_MS)).toMatchObject({ noticed: false, timedOut: false });
+      expect(tests?.run(mutant, 1)).toMatchObject({ noticed: false, timedOut: true });
+    },
+    LIMIT_MS,
+  );
 });
 
 describe("mutate", () => {
