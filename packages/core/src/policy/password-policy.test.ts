@@ -67,7 +67,7 @@ describe("generatePassword", () => {
   it("meets its policy, whatever the policy", () => {
     const rules = fc.array(
       fc.record({
-        charset: fc.string({ unit: fc.constantFrom(..."abcXYZ019!é😀"), minLength: 1, maxLength: 8 }),
+        charset: fc.string({ unit: fc.constantFrom("a", "b", "Z", "0", "!", "é", "😀"), minLength: 1, maxLength: 8 }),
         min: fc.nat(4),
       }),
       { minLength: 1, maxLength: 5 },
@@ -112,7 +112,7 @@ describe("generatePassword", () => {
     const policy = parsePasswordPolicy(`length = 4\n${rule("1", 1)}${rule(LOWER)}`);
     const places = new Set<number>();
     for (let i = 0; i < 200; i++) places.add(generatePassword(policy, entropy).indexOf("1"));
-    expect([...places].sort()).toEqual([0, 1, 2, 3]);
+    expect(places).toEqual(new Set([0, 1, 2, 3]));
   });
 });
 
