@@ -7,6 +7,10 @@ const LYING: RunOptions = { events: 1_500, lyingDisks: true };
 const SHRINKING_RUNS = 50;
 const LIVELY: RunOptions = { events: 4_000, liveness: true };
 
+/** `STRONGROOM_SEED=n` runs that seed only. */
+const given = process.env["STRONGROOM_SEED"];
+const SEEDS = Array.from({ length: 12 }, (_, i) => 200 + i);
+
 describe("a campaign of the simulator", () => {
   it("finds out disks that say they have synced and have not", () => {
     // Of a log whose end is gone though it was synced, the product says that it is damaged.
@@ -24,11 +28,11 @@ describe("a campaign of the simulator", () => {
 
   it("sees a healed majority go on without the others, which stay as they are", () => {
     const tally = new Tally();
-    for (let seed = 200; seed < 212; seed++) {
+    for (const seed of given === undefined ? SEEDS : [Number(given)]) {
       const result = runSeed(seed, LIVELY);
       expect(result.violation, `run again with STRONGROOM_SEED=${seed}`).toBeUndefined();
       tally.add(result);
     }
-    expect(tally.marks.get("leader elected")).toBeGreaterThan(10);
+    if (given === undefined) expect(tally.marks.get("leader elected")).toBeGreaterThan(10);
   });
 });

@@ -9,7 +9,6 @@ export interface CampaignOptions {
   readonly events: number;
   readonly runs: number;
   readonly liveness: boolean;
-  readonly lyingDisks?: boolean;
   /** Time that this thread has had, in milliseconds. */
   readonly cpuMs: () => number;
 }
@@ -30,11 +29,11 @@ export interface CampaignReport {
 }
 
 export function runCampaign(options: CampaignOptions): CampaignReport {
-  const { firstSeed, liveness, lyingDisks = false, cpuMs } = options;
+  const { firstSeed, liveness, cpuMs } = options;
   const worlds: Record<World, WorldReport> = { group: emptyReport(), replicas: emptyReport() };
   let events = 0;
   for (let seed = firstSeed; ; seed++) {
-    const run: RunOptions = { events: lengthOf(seed), liveness, lyingDisks };
+    const run: RunOptions = { events: lengthOf(seed), liveness };
     const startMs = cpuMs();
     const result = runSeed(seed, run);
     const report = worlds[worldOf(seed)];

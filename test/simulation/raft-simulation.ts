@@ -127,7 +127,7 @@ export class RaftSimulation implements RaftGroup {
 
   #hasRecovered(before: number): boolean {
     const { leader } = this;
-    if (leader === undefined) return false;
+    if (leader === undefined || this.oracle.maxCommit <= before) return false;
     const { voters, votersOutgoing, learners } = leader.confState;
     const members = [...voters, ...votersOutgoing, ...learners].map((id) => this.members.get(id) as RaftMember);
     return members.every((member) => {

@@ -258,6 +258,8 @@ export class SimulatedNode {
     this.#lives++;
     const process = new ReplicaProcess({ world: this.#world, node: this, wal, generation, table });
     this.process = process;
+    if (process.state.appliedIndex > Math.max(this.#world.oracle.commit, this.#world.first.metadata.index))
+      violated("what is applied is committed", `node ${this.id} comes back at index ${process.state.appliedIndex}`);
     if (process.confState.votersOutgoing.length > 0) this.#world.tally.mark("started in a joint configuration");
     this.#world.network.plug(process);
     process.start();

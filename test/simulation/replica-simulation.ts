@@ -145,10 +145,10 @@ export class ReplicaSimulation {
     for (const { id: from } of core) for (const { id: to } of core) network.mend(from, to);
     for (const node of core) node.start();
     const start = this.time.now;
-    const terms = oracle.highestTerm;
+    const { highestTerm: terms, commit } = oracle;
     this.#probe(core);
     for (let quiet = 0; ; quiet++) {
-      if (quiet % LOOK_EVERY === 0 && this.#isAtRest(core)) break;
+      if (quiet % LOOK_EVERY === 0 && oracle.commit > commit && this.#isAtRest(core)) break;
       this.time.step();
       if (this.time.now > start + CALM_LIMIT_MS)
         violated("liveness", `the cluster did not come to rest within ${CALM_LIMIT_MS} ms: ${this.#describe()}`);
@@ -162,7 +162,7 @@ export class ReplicaSimulation {
   #probe(core: ReadonlySet<SimulatedNode>): void {
     for (const node of core)
       this.time.after(1 + this.#world.choices.below(1_000), () => {
-        for (const worker of node.process?.workers.values() ?? []) worker.act();
+        for (const worker of node.process?.workers.values() ?? []) worker.probe();
       });
   }
 

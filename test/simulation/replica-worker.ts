@@ -59,6 +59,7 @@ export class SimulatedWorker {
   #attached: Extract<ReplicaToWorker, { type: "attached" }> | undefined;
   #registration: "none" | "asked" | "done" = "none";
   #isOpen = false;
+  #isProbeDue = false;
   #next = 1;
   #nextId = 1;
   #applied = 0;
@@ -72,8 +73,8 @@ export class SimulatedWorker {
 
   /** Operations and reads without an end that this worker still waits for. */
   get openCount(): number {
-    const unregistered = this.#isOpen && this.#registration !== "done" ? 1 : 0;
-    return this.#open.size + this.#reads.size + this.#waitingReads.length + unregistered;
+    const due = this.#isProbeDue || (this.#isOpen && this.#registration !== "done") ? 1 : 0;
+    return this.#open.size + this.#reads.size + this.#waitingReads.length + due;
   }
 
   hear(messages: readonly ReplicaToWorker[]): void {
@@ -103,6 +104,16 @@ export class SimulatedWorker {
       default:
         return () => this.#read();
     }
+  }
+
+  /** Writes once more, as soon as it can. */
+  probe(): void {
+    if (!this.#isOpen || this.#registration !== "done") {
+      this.#isProbeDue = true;
+      return;
+    }
+    this.#isProbeDue = false;
+    this.#writeUnique(1);
   }
 
   /** Publishes the keys of the newest keyring that the table has, as a worker does that was unsealed. */
@@ -317,6 +328,7 @@ export class SimulatedWorker {
     this.#keyringIndex = row === undefined ? 0 : decodeRow(row).revision.index;
     this.#isOpen = true;
     if (this.#registration === "none") this.#register();
+    else if (this.#isProbeDue) this.probe();
   }
 
   #register(): void {
@@ -340,7 +352,10 @@ export class SimulatedWorker {
   }
 
   #verdict(sequence: number, verdict: Verdict): void {
-    if (sequence === REGISTRATION_SEQUENCE) this.#registration = "done";
+    if (sequence === REGISTRATION_SEQUENCE) {
+      this.#registration = "done";
+      if (this.#isProbeDue) this.probe();
+    }
     const operation = this.#open.get(sequence);
     if (operation === undefined) return;
     this.#open.delete(sequence);

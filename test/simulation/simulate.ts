@@ -12,6 +12,9 @@ import type { World } from "./run.ts";
 const DEFAULT_EVENTS = 1_000_000;
 /** A campaign of so many events must have hit every mark. */
 const ALL_MARKS_EVENTS = 10_000_000;
+/** Of a story that could not be made short. */
+const FIRST_LINES = 20;
+const LAST_LINES = 400;
 const WORLDS: readonly World[] = ["group", "replicas"];
 const CALM_UNIT: Readonly<Record<World, string>> = { group: "ticks", replicas: "ms" };
 
@@ -65,7 +68,13 @@ function printFailure({ broken }: CampaignReport, liveness: boolean): number {
   const { seed, failure } = broken;
   print(`seed ${seed}: ${failure.violation}`);
   print("the shortest story found:");
-  for (const line of failure.transcript) print(line);
+  const { transcript } = failure;
+  const omitted = transcript.length - FIRST_LINES - LAST_LINES;
+  for (const line of omitted > 0 ? transcript.slice(0, FIRST_LINES) : transcript) print(line);
+  if (omitted > 0) {
+    print(`(${omitted} lines left out)`);
+    for (const line of transcript.slice(-LAST_LINES)) print(line);
+  }
   print(`choices: ${failure.choices.join(" ")}`);
   print(`again: npm run simulate -- --seed ${seed}${liveness ? " --liveness" : ""}`);
   print("violations: 1");
@@ -98,4 +107,9 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-process.exitCode = main();
+try {
+  process.exitCode = main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 2;
+}
