@@ -1,10 +1,12 @@
 /** `npm run bench -- NAME [options]`: the macro benchmarks. Each prints a table and writes its figures as JSON. */
 import { clusterBench } from "./cluster.ts";
 import { failoverBench } from "./failover-bench.ts";
+import { leasesBench } from "./leases.ts";
 import { policyBench } from "./policy-bench.ts";
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   cluster: clusterBench,
+  leases: leasesBench,
   failover: failoverBench,
   policy: policyBench,
 };

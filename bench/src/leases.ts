@@ -1,0 +1,160 @@
+/**
+ * `npm run bench -- leases`: what a million leases cost a cluster that does nothing with them. Three nodes on this machine, without a
+ * lease and then with all of them: from starting all three to the moment when each serves, the time without an acknowledged write
+ * after `kill -9` of the leader, and memory once all is quiet.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { LocalCluster } from "@strongroom/cli";
+import { failover } from "./failover.ts";
+
+interface Figures {
+  readonly leases: number;
+  readonly startMs: readonly number[];
+  readonly startMedianMs: number;
+  readonly failoverMs: readonly number[];
+  readonly failoverMedianMs: number;
+  readonly lostWrites: number;
+  /** Of a node, in mebibytes: all, and without what is mapped from files. */
+  readonly residentMib: number;
+  readonly anonymousMib: number;
+}
+
+const FILLER = new URL("./fill-on-demand.ts", import.meta.url);
+const FILL_LIMIT_MS = 3_600_000;
+/** The leader counts leases a minute after its start; memory is read after that. */
+const QUIET_MS = 90_000;
+
+export async function leasesBench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      leases: { type: "string", default: "1000000" },
+      starts: { type: "string", default: "5" },
+      kills: { type: "string", default: "10" },
+      "base-port": { type: "string", default: "18760" },
+      json: { type: "string", default: "bench/results/leases.json" },
+    },
+  });
+  const leases = Number(values.leases);
+  const directory = mkdtempSync(join(tmpdir(), "strongroom-bench-"));
+  const cluster = await LocalCluster.create({ directory, nodes: 3, basePort: Number(values["base-port"]) });
+  const rounds = { starts: Number(values.starts), kills: Number(values.kills) };
+  try {
+    await cluster.up();
+    const without = await measure(cluster, 0, rounds);
+    print(without);
+    const fillMs = await fill(cluster, directory, leases);
+    process.stdout.write(`${leases} leases were made in ${(fillMs / 1000).toFixed(0)} s\n`);
+    const withAll = await measure(cluster, leases, rounds);
+    print(withAll);
+    compare(without, withAll);
+    mkdirSync(join(values.json, ".."), { recursive: true });
+    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
+    writeFileSync(values.json, `${JSON.stringify({ machine, without, withAll, fillMs }, undefined, 2)}\n`);
+    process.stdout.write(`\nWritten to ${values.json}\n`);
+  } finally {
+    await cluster.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function measure(
+  cluster: LocalCluster,
+  leases: number,
+  { starts, kills }: { readonly starts: number; readonly kills: number },
+): Promise<Figures> {
+  const startMs: number[] = [];
+  for (let i = 0; i < starts; i++) startMs.push(await startAll(cluster));
+  await cluster.waitForVoters(cluster.nodes.length);
+  const { gapsMs, medianMs, lost } = await failover(cluster, kills);
+  // Memory of processes that have done nothing but start.
+  await startAll(cluster);
+  await sleep(QUIET_MS);
+  const memory = cluster.nodes.map(({ pid }) => memoryOf(pid));
+  return {
+    leases,
+    startMs,
+    startMedianMs: median(startMs),
+    failoverMs: gapsMs,
+    failoverMedianMs: medianMs,
+    lostWrites: lost,
+    residentMib: mean(memory.map(({ residentMib }) => residentMib)),
+    anonymousMib: mean(memory.map(({ anonymousMib }) => anonymousMib)),
+  };
+}
+
+/** Stops all nodes and starts them; until each serves. */
+async function startAll(cluster: LocalCluster): Promise<number> {
+  const indexes = cluster.nodes.map(({ index }) => index);
+  await Promise.all(indexes.map((index) => cluster.kill(index, "SIGTERM")));
+  const beganMs = performance.now();
+  await Promise.all(indexes.map((index) => cluster.restart(index)));
+  for (const index of indexes) await cluster.openNode(index);
+  return performance.now() - beganMs;
+}
+
+/** With servers that can, which are then exchanged for plain ones by the next start. */
+async function fill(cluster: LocalCluster, directory: string, count: number): Promise<number> {
+  const file = join(directory, "fill");
+  const { NODE_OPTIONS: options } = process.env;
+  process.env["NODE_OPTIONS"] = `--conditions=source --import=${FILLER.href}`;
+  process.env["LEASE_FILL_FILE"] = file;
+  await startAll(cluster);
+  if (options === undefined) delete process.env["NODE_OPTIONS"];
+  else process.env["NODE_OPTIONS"] = options;
+  delete process.env["LEASE_FILL_FILE"];
+  const mount = await cluster.request(0, { method: "GET", path: "sys/mounts/secret" });
+  const beganMs = performance.now();
+  writeFileSync(file, JSON.stringify({ mountUuid: String(mount.json?.data?.["uuid"]), count }));
+  while (!existsSync(`${file}.done`)) {
+    if (performance.now() - beganMs > FILL_LIMIT_MS) {
+      throw new Error(`${fileURLToPath(FILLER)} did not make its leases within an hour`);
+    }
+    await sleep(200);
+  }
+  const said = readFileSync(`${file}.done`, "utf8");
+  if (said !== "ok") throw new Error(`the leases were not made: ${said}`);
+  return performance.now() - beganMs;
+}
+
+/** As proc(5) has it. */
+function memoryOf(pid: number | undefined): { readonly residentMib: number; readonly anonymousMib: number } {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
+  return { residentMib: kib("VmRSS") / 1024, anonymousMib: kib("RssAnon") / 1024 };
+}
+
+function print(figures: Figures): void {
+  const round = (values: readonly number[]): string => values.map((value) => value.toFixed(0)).join(" ");
+  process.stdout.write(
+    `${figures.leases} leases\n` +
+      `  start of all three to serving, ms:   median ${figures.startMedianMs.toFixed(0)}   (${round(figures.startMs)})\n` +
+      `  kill -9 of the leader, ms:           median ${figures.failoverMedianMs.toFixed(0)}   (${round(figures.failoverMs)})\n` +
+      `  acknowledged writes lost:            ${figures.lostWrites}\n` +
+      `  memory of a node, MiB:               ${figures.residentMib.toFixed(0)} resident, ${figures.anonymousMib.toFixed(0)} of it anonymous\n`,
+  );
+}
+
+function compare(without: Figures, withAll: Figures): void {
+  const times = (name: string, a: number, b: number): string => `  ${name.padEnd(24)} × ${(b / a).toFixed(2)}\n`;
+  process.stdout.write(
+    "with all leases against none\n" +
+      times("start", without.startMedianMs, withAll.startMedianMs) +
+      times("failover", without.failoverMedianMs, withAll.failoverMedianMs) +
+      times("resident memory", without.residentMib, withAll.residentMib) +
+      times("anonymous memory", without.anonymousMib, withAll.anonymousMib),
+  );
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
