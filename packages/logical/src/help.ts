@@ -22,9 +22,25 @@ export function helpFor(backend: Backend, mount: Pick<MountInfo, "path">, path: 
   return { help: pathHelp(route, path), see_also: null, openapi: openApiPaths([route], mount) };
 }
 
+/** Who may reach a path, where that is not said in its declaration alone. */
+export interface PathAccess {
+  readonly unauthenticated: boolean;
+  readonly sudo: boolean;
+}
+
 /** The `paths` object of an OpenAPI 3.0 document: one item a path, under the mount. */
-export function openApiPaths(paths: readonly PathDefinition[], mount: Pick<MountInfo, "path">): JsonValue {
-  return new Map(paths.map((path) => [`/${mount.path}${openApiPattern(path.pattern)}`, openApiItem(path)]));
+export function openApiPaths(
+  paths: readonly PathDefinition[],
+  mount: Pick<MountInfo, "path">,
+  accessOf: (path: PathDefinition) => PathAccess = declaredAccess,
+): ReadonlyMap<string, ReadonlyMap<string, JsonValue>> {
+  return new Map(
+    paths.map((path) => [`/${mount.path}${openApiPattern(path.pattern)}`, openApiItem(path, accessOf(path))]),
+  );
+}
+
+function declaredAccess(path: PathDefinition): PathAccess {
+  return { unauthenticated: path.access === "login", sudo: path.sudo === true };
 }
 
 function mountHelp(backend: Backend): string {
@@ -50,7 +66,7 @@ function openApiPattern(pattern: string): string {
   return pattern.replace(/[:*]([a-z_]+)/g, "{$1}");
 }
 
-function openApiItem(path: PathDefinition): JsonValue {
+function openApiItem(path: PathDefinition, access: PathAccess): ReadonlyMap<string, JsonValue> {
   const captures = captureNames(path.pattern);
   const parameters = captures.map((name) => ({
     name,
@@ -62,6 +78,8 @@ function openApiItem(path: PathDefinition): JsonValue {
   const item = new Map<string, JsonValue>([["description", path.synopsis]]);
   if (parameters.length > 0) item.set("parameters", parameters);
   if (path.existence !== undefined) item.set("x-vault-createSupported", true);
+  if (access.unauthenticated) item.set("x-vault-unauthenticated", true);
+  if (access.sudo) item.set("x-vault-sudo", true);
   for (const operation of OPERATIONS) {
     const definition = path.operations[operation];
     const verb = VERBS[operation];

@@ -12,7 +12,7 @@ export { LOGICAL_ERROR_STATUS, LogicalError } from "./errors.ts";
 export type { FieldSchema, FieldSchemas, FieldType, FieldTypes, FieldValue } from "./field.ts";
 export { Fields } from "./field.ts";
 export type { HeldLease, HeldLogin, Internal, InternalValue, LeaseGrant, TokenGrant, TokenType } from "./grant.ts";
-export type { Help } from "./help.ts";
+export type { Help, PathAccess } from "./help.ts";
 export { helpFor, openApiPaths } from "./help.ts";
 export type { JsonKind, JsonMember } from "./json/document.ts";
 export { JsonDocument, JsonNode, parseInteger } from "./json/document.ts";

@@ -18,6 +18,7 @@ import { metricsPath } from "./metrics.ts";
 import { authMountPath, mountPath } from "./mount.ts";
 import { authMountTunePath, mountTunePath } from "./mount-tune.ts";
 import { authMountsPath, mountsPath } from "./mounts.ts";
+import { openApiPath } from "./openapi.ts";
 import { policiesAclPath } from "./policies-acl.ts";
 import { policiesAclNamePath } from "./policies-acl-name.ts";
 import { policiesExplainPath } from "./policies-explain.ts";
@@ -157,11 +158,12 @@ export interface SystemBackend {
 }
 
 export function systemBackends(services: SystemServices): readonly SystemBackend[] {
-  return [
+  const backends: readonly SystemBackend[] = [
     systemBackend(
       "sys/",
       SYSTEM_MOUNT,
-      SYSTEM_PATHS.flatMap((make) => make(services)),
+      // One of them tells of all.
+      [...SYSTEM_PATHS.flatMap((make) => make(services)), openApiPath(services, () => backends)],
       "The server itself.",
     ),
     systemBackend(
@@ -171,6 +173,7 @@ export function systemBackends(services: SystemServices): readonly SystemBackend
       "Tokens.",
     ),
   ];
+  return backends;
 }
 
 function systemBackend(

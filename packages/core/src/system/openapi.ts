@@ -1,0 +1,106 @@
+/**
+ * `sys/internal/specs/openapi`: every endpoint that whoever asks may know of, as an OpenAPI 3.0 document. It is made of the same
+ * declarations that serve the requests, so it cannot say anything else than what is served.
+ */
+import { definePath, type FieldSchemas, type JsonValue, openApiPaths, type PathAccess } from "@strongroom/logical";
+import { AUTH_PREFIX, isAuthMount, type MountEntry } from "../mount-entry.ts";
+import { visibleMounts } from "./internal-ui-mounts.ts";
+import type { SystemBackend } from "./system-backend.ts";
+import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
+
+const FIELDS = {
+  context: { type: "string", description: "Ignored: paths are described alike for everybody.", default: "" },
+  generic_mount_paths: {
+    type: "bool",
+    description: "Whether mounts are named by a parameter, such as {kv_mount_path}, in place of their paths.",
+    default: false,
+  },
+} as const satisfies FieldSchemas;
+
+export function openApiPath(services: SystemServices, systems: () => readonly SystemBackend[]): SystemPath {
+  const { version } = services.dependencies;
+  const handler = (context: SystemContext, generic: boolean): { readonly kind: "data"; readonly data: Document } => {
+    const paths = describedPaths(services, context, { generic, systems: systems() });
+    return { kind: "data", data: documentOf(version, paths) };
+  };
+  const path = definePath({
+    pattern: "internal/specs/openapi",
+    fields: FIELDS,
+    operations: {
+      read: {
+        summary: "The API as an OpenAPI document.",
+        handler: (context, _request, fields) => handler(SystemContext.of(context), fields.get("generic_mount_paths")),
+      },
+      update: {
+        summary: "The API as an OpenAPI document.",
+        handler: (context, _request, fields) => handler(SystemContext.of(context), fields.get("generic_mount_paths")),
+      },
+    },
+    synopsis: "The API as an OpenAPI document.",
+    description:
+      "Tells of mounts that the token's policies reach, and without a token of those that everybody may see.",
+  });
+  return { path, access: "login", run: "transaction", reply: "plain", idempotent: true };
+}
+
+type Document = { readonly [key: string]: JsonValue };
+
+function documentOf(version: string, paths: ReadonlyMap<string, JsonValue>): Document {
+  return {
+    openapi: "3.0.2",
+    info: {
+      title: "Strongroom API",
+      description: "HTTP API that gives you full access to Strongroom. All API routes are prefixed with `/v1/`.",
+      version,
+      license: { name: "Apache 2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
+    },
+    paths: new Map([...paths].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+function describedPaths(
+  services: SystemServices,
+  context: SystemContext,
+  { generic, systems }: { readonly generic: boolean; readonly systems: readonly SystemBackend[] },
+): ReadonlyMap<string, JsonValue> {
+  const table = services.mounts.table(context.transaction, "read");
+  const seen = visibleMounts(services, context);
+  const paths = new Map<string, JsonValue>();
+  for (const entry of [...seen.secret, ...seen.auth]) {
+    const system = systems.find(({ mount }) => mount.uuid === entry.uuid);
+    const backend = system?.backend ?? table.byPath.get(entry.path)?.backend;
+    if (backend === undefined) continue;
+    const path = generic && system === undefined ? genericPath(entry) : entry.path;
+    const described =
+      system === undefined
+        ? openApiPaths(backend.paths, { path })
+        : openApiPaths(backend.paths, { path }, (definition) => accessOf(system.declaration(definition)));
+    for (const [at, item] of described) paths.set(at, path === entry.path ? item : withMountParameter(item, entry));
+  }
+  return paths;
+}
+
+function accessOf({ access, path }: SystemPath): PathAccess {
+  return { unauthenticated: access === "open" || access === "login", sudo: access === "sudo" || path.sudo === true };
+}
+
+function genericPath(entry: MountEntry): string {
+  return `${isAuthMount(entry) ? AUTH_PREFIX : ""}{${mountParameter(entry)}}/`;
+}
+
+function mountParameter({ type }: MountEntry): string {
+  return `${type.replaceAll("-", "_")}_mount_path`;
+}
+
+function withMountParameter(item: ReadonlyMap<string, JsonValue>, entry: MountEntry): JsonValue {
+  const own = (item.get("parameters") ?? []) as readonly JsonValue[];
+  const schema = { type: "string", default: entry.path.slice(isAuthMount(entry) ? AUTH_PREFIX.length : 0, -1) };
+  const parameter = {
+    name: mountParameter(entry),
+    in: "path",
+    required: true,
+    description: "Where the backend is mounted.",
+    schema,
+  };
+  return new Map([...item, ["parameters", [...own, parameter]]]);
+}
