@@ -29,7 +29,7 @@ const RECOVERY_MAX_MS = 60_000;
 const EARLY_PERCENT = 25;
 /** So many of a lane at once. Two that each cost a node its log could leave no majority of logs. */
 const LANE_WIDTH: Readonly<Record<NemesisKind["lane"], number>> = { process: 2, surgery: 1, network: 1, control: 1 };
-const CALM_MS = 700;
+const CALM_MS = 2_000;
 /** A run that did nothing proves nothing: acknowledged writes a second, faults included. */
 const WRITES_A_SECOND_MIN = 1;
 
