@@ -10,6 +10,7 @@ export { AuditDevices, DEVICE_STATUS_FILE } from "./consumer/audit-devices.ts";
 export type { DeviceStatus } from "./consumer/device-consumer.ts";
 export type { DeviceConfig } from "./devices/device.ts";
 export { parseDevice } from "./devices/options.ts";
+export { probeDevice } from "./devices/probe.ts";
 export { AuditOutcomeError, AuditUnavailableError, DeviceOptionError } from "./errors.ts";
 export type { AuditAuth, AuditDecision, AuditMount, AuditRequest, AuditResponse, AuditWrap } from "./record/types.ts";
 export type { SaltSource } from "./salt.ts";

@@ -8,6 +8,13 @@ import type { ClusterView } from "./cluster-view.ts";
 import type { SystemTtls } from "./mounts.ts";
 import type { SealGate } from "./seal-gate.ts";
 
+/** The audit devices of this node. */
+export interface AuditDevicesView {
+  statuses(): readonly DeviceStatus[];
+  /** Whether this node can have such a device. Rejects with `DeviceOptionError`, or with what the device says. */
+  probe(type: string, options: Readonly<Record<string, string>>): Promise<void>;
+}
+
 export interface CoreDependencies {
   readonly store: ReplicatedStore;
   readonly barrier: Barrier;
@@ -20,8 +27,7 @@ export interface CoreDependencies {
   readonly kdf: PasswordHasher;
   /** This worker's stream. */
   readonly audit: AuditLog;
-  /** How this node's devices are doing, for `sys/health`. */
-  readonly auditStatus: () => readonly DeviceStatus[];
+  readonly auditDevices: AuditDevicesView;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** All threads' metrics in the Prometheus text format. */

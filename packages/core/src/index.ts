@@ -9,7 +9,7 @@ export { currentAutopilotSettings } from "./autopilot-settings.ts";
 export { randomUuid } from "./base62.ts";
 export type { ClusterMember, ClusterSummary, ClusterView, JoinTokenOptions } from "./cluster-view.ts";
 export { Core } from "./core.ts";
-export type { CoreDependencies } from "./dependencies.ts";
+export type { AuditDevicesView, CoreDependencies } from "./dependencies.ts";
 export { envelopeJson } from "./envelope.ts";
 export {
   AlreadyInitializedError,

@@ -131,7 +131,7 @@ export class WorkerHost {
       entropy,
       kdf: passwords,
       audit: audit.log,
-      auditStatus: () => audit.deviceStatus(),
+      auditDevices: audit.devices,
       logger,
       metrics,
       metricsText: parts.metricsText,
@@ -171,7 +171,6 @@ export class WorkerHost {
   }
 }
 
-/** No method that takes passwords is among the backends. */
 function selfRecord(settings: NodeSettings, identity: NodeIdentity): NodeRecord {
   const { name, clusterAddress, apiAddress, grpcAddress } = settings;
   return { name, clusterAddress, apiAddress, grpcAddress, identityPublicKey: identity.publicKeySpki };

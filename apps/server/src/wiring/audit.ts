@@ -11,10 +11,11 @@ import {
   DEVICE_STATUS_FILE,
   type DeviceStatus,
   NodeAuditDisk,
+  probeDevice,
   recoverStreams,
 } from "@strongroom/audit";
 import type { Barrier } from "@strongroom/barrier";
-import type { Core } from "@strongroom/core";
+import type { AuditDevicesView, Core } from "@strongroom/core";
 import {
   asError,
   type Clock,
@@ -46,8 +47,8 @@ interface WorkerAuditParts {
 
 export interface WorkerAudit {
   readonly log: AuditLog;
-  /** As the worker that has them said last; whichever worker is asked. */
-  deviceStatus(): readonly DeviceStatus[];
+  /** Statuses are as the worker that has the devices said last, whichever worker is asked. */
+  readonly devices: AuditDevicesView;
   /** Keeps this node's devices those of the cluster's table, until the function that it gives is called. */
   startDevices(parts: { readonly core: Core; readonly store: ReplicatedStore }): () => Promise<void>;
   reopenDevices(): void;
@@ -116,12 +117,17 @@ export function openAudit(parts: WorkerAuditParts): WorkerAudit {
     },
     { disk, salt, clock, timers, entropy, logger, metrics },
   );
+  const own = realpathSync(dataDirectory);
   let devices: AuditDevices | undefined;
   return {
     log,
-    deviceStatus: () => devices?.statuses() ?? statusOf(disk),
+    devices: {
+      statuses: () => devices?.statuses() ?? statusOf(disk),
+      probe: (type, options) =>
+        probeDevice(type, options, { fileDirectories: audit.fileDirectories, dataDirectory: own, clock, timers }),
+    },
     startDevices: ({ core, store }) => {
-      const running = new AuditDevices(deviceOptions(audit, realpathSync(dataDirectory)), {
+      const running = new AuditDevices(deviceOptions(audit, own), {
         disk,
         salt,
         clock,

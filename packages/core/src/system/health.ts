@@ -13,7 +13,7 @@ const CODES = {
 } as const;
 
 export function healthPath({ dependencies }: SystemServices): SystemPath {
-  const { seal, store, cluster, clock, version } = dependencies;
+  const { seal, store, cluster, clock, version, auditDevices } = dependencies;
   const path = definePath({
     pattern: "health",
     fields: {
@@ -53,6 +53,7 @@ export function healthPath({ dependencies }: SystemServices): SystemPath {
               server_time_utc: Math.floor(clock.wallMs() / 1000),
               version,
               disk_low: diskLow === true,
+              audit_devices_failing: auditDevices.statuses().filter(({ error }) => error !== "").length,
               ...identity,
             },
           };

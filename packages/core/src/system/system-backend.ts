@@ -2,6 +2,10 @@
 import { type Backend, defineBackend, type MountInfo, type PathDefinition } from "@strongroom/logical";
 import { present } from "@strongroom/runtime";
 import { SYSTEM_MOUNT, TOKEN_MOUNT } from "../mount-entry.ts";
+import { auditDevicePath, auditPath } from "./audit.ts";
+import { auditHashPath } from "./audit-hash.ts";
+import { auditHeaderPath, auditHeadersPath } from "./audit-headers.ts";
+import { auditStatusPath } from "./audit-status.ts";
 import { capabilitiesAccessorPath, capabilitiesPath, capabilitiesSelfPath } from "./capabilities.ts";
 import { healthPath } from "./health.ts";
 import { initPath } from "./init.ts";
@@ -64,6 +68,12 @@ import { unwrapPath } from "./wrapping/unwrap.ts";
 import { wrapPath } from "./wrapping/wrap.ts";
 
 const SYSTEM_PATHS = [
+  auditPath,
+  auditDevicePath,
+  auditHashPath,
+  auditHeaderPath,
+  auditHeadersPath,
+  auditStatusPath,
   hashByAlgorithmPath,
   hashPath,
   randomByLengthPath,

@@ -9,7 +9,7 @@ import { MemoryStore } from "@strongroom/storage/testing";
 import { randomUuid } from "../base62.ts";
 import type { ClusterSummary, ClusterView, JoinTokenOptions } from "../cluster-view.ts";
 import { Core } from "../core.ts";
-import type { CoreDependencies } from "../dependencies.ts";
+import type { AuditDevicesView, CoreDependencies } from "../dependencies.ts";
 import type { CoreRequest, CoreResult, JsonMembers } from "../request.ts";
 import { SingleNodeGate } from "./single-node-gate.ts";
 
@@ -88,6 +88,7 @@ export interface TestNodeOptions {
   readonly seed?: number;
   readonly store?: MemoryStore;
   readonly kdf?: PasswordHasher;
+  readonly auditDevices?: AuditDevicesView;
   /** Whether it works in the background, as one worker of a node does; it does unless a test does that work itself. */
   readonly background?: boolean;
 }
@@ -149,7 +150,7 @@ export class TestNode {
           metrics,
         },
       ),
-      auditStatus: () => [],
+      auditDevices: options.auditDevices ?? { statuses: () => [], probe: async () => undefined },
       logger: silentLogger,
       metrics,
       metricsText: async () => metricsText([metrics.snapshot()]),
