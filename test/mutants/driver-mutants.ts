@@ -21,6 +21,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     find: "const needsDisk = voted || message.entries.length > 0",
     replace: "const needsDisk = message.entries.length > 0",
     tests: ["replica/append-queue"],
+    simulation: "replica",
   },
   {
     name: "append-done-by-any-answer",
@@ -47,6 +48,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     find: "return voted || group.entries.length > 0",
     replace: "return group.entries.length > 0",
     tests: ["wal"],
+    simulation: "replica",
   },
   {
     name: "three-groups-under-way",
@@ -117,8 +119,8 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     name: "log-cut-above-flush",
     breaks: "the log is cut although the table may lose what it held",
     file: `${CLUSTER}/replica/storage-driver.ts`,
-    find: "Math.min(flushing.index + 1,",
-    replace: "Math.min(this.#written.index + 1,",
+    find: "flushing.index + 1, flushing.keepAbove + 1,",
+    replace: "this.#written.index + 1, this.#checkpointIndex + 1,",
     tests: ["replica/guarantees", "replica/storage-driver"],
   },
   {
@@ -196,6 +198,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     find: "this.#logTimeMs = Math.max(this.#logTimeMs, body.logTimeMs);",
     replace: "this.#logTimeMs = body.logTimeMs;",
     tests: ["state/state-machine"],
+    simulation: "replica",
   },
   {
     name: "duplicate-runs-again",
@@ -317,6 +320,7 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     find: "const round = { context: this.#nextContext++,",
     replace: "const round = { context: this.#nextContext,",
     tests: ["replica/read-service"],
+    simulation: "replica",
   },
   {
     name: "reads-never-asked-again",

@@ -2,6 +2,7 @@ import {
   EMPTY_HARD_STATE,
   type Entry,
   LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
   MemoryLogStorage,
   RawNode,
   toIndex,
@@ -12,7 +13,7 @@ import { describe, expect, it } from "vitest";
 import { KEYS } from "../testing/manual-replica.ts";
 import { AuthenticatorGate } from "./authenticator-gate.ts";
 import type { Effect } from "./effects.ts";
-import { LogTail } from "./log-tail.ts";
+import { LogTail, type LogTailLimits } from "./log-tail.ts";
 import type { ReplicaStateMachine } from "./state-machine.ts";
 import { StorageDriver } from "./storage-driver.ts";
 import { VerifiedEntries } from "./verified-entries.ts";
@@ -31,8 +32,12 @@ function stateAt(index: number): ReplicaStateMachine {
     },
     milestones: [],
     checkpointIndex: toIndex(index),
-    apply: () => {
-      throw new Error("nothing is applied here");
+    // Each batch ends in a checkpoint.
+    apply: (entries) => {
+      const appliedIndex = entries.at(-1)?.index ?? toIndex(index);
+      const nothing = { writes: [], verdicts: [], changedKeys: [], membership: [], milestones: [] };
+      const result = { ...nothing, keyringChanged: false, logTimeMs: 0 };
+      return { ...result, consumed: entries.length, appliedIndex, checkpointIndex: appliedIndex };
     },
     written: () => {},
     verdict: () => undefined,
@@ -41,16 +46,18 @@ function stateAt(index: number): ReplicaStateMachine {
   };
 }
 
-function driver(): {
+function driver(tailLimits: LogTailLimits = { maxBytes: 1e6, maxEntries: 1e6 }): {
   readonly storage: StorageDriver;
   readonly effects: Effect[];
   readonly append: (index: number) => void;
+  /** Appends the entries from `first` to `last`, which the disk has at once, and has them applied and written as one batch. */
+  readonly live: (first: number, last: number) => void;
   /** As raft does when it takes the snapshot that was received. */
   readonly install: (index: number) => void;
 } {
   const written = { index: toIndex(0), term: toTerm(0), confState: CONF };
   const start = { hardState: EMPTY_HARD_STATE, confState: CONF, base: written, entries: [] };
-  const tail = new LogTail(start, { maxBytes: 1e6, maxEntries: 1e6 }, written);
+  const tail = new LogTail(start, tailLimits, written);
   const raft = new RawNode({
     id: SELF,
     storage: new MemoryLogStorage(),
@@ -78,12 +85,23 @@ function driver(): {
   );
   const envelope = { type: "MsgStorageAppend", from: SELF, to: LOCAL_APPEND_THREAD, term: toTerm(0) } as const;
   const message = { ...envelope, hardState: undefined, entries: [], snapshot: undefined, responses: [] };
+  const entryAt = (index: number): Entry => {
+    return { index: toIndex(index), term: toTerm(1), type: "EntryNormal", data: new Uint8Array(20) };
+  };
+  let batches = 0;
   return {
     storage,
     effects,
-    append: (index) => {
-      const entry: Entry = { index: toIndex(index), term: toTerm(1), type: "EntryNormal", data: new Uint8Array(20) };
-      storage.append({ ...message, entries: [entry] });
+    append: (index) => storage.append({ ...message, entries: [entryAt(index)] }),
+    live: (first, last) => {
+      const entries = Array.from({ length: last - first + 1 }, (_, i) => entryAt(first + i));
+      storage.append({ ...message, entries });
+      storage.synced(Number.MAX_SAFE_INTEGER);
+      storage.advance();
+      storage.apply({ ...message, type: "MsgStorageApply", to: LOCAL_APPLY_THREAD, entries });
+      storage.advance();
+      storage.batchWritten(++batches);
+      storage.maintain();
     },
     install: (index) => {
       const metadata = { index: toIndex(index), term: toTerm(1), confState: CONF };
@@ -104,6 +122,20 @@ describe("StorageDriver", () => {
     storage.flushed(flush?.type === "flush" ? flush.token : 0);
     storage.maintain();
     expect(effects.map(({ type }) => type)).toEqual(["append", "flush", "append", "cut", "flush"]);
+  });
+
+  it("cuts no further than the flush went, however far the table and its checkpoints have come since", () => {
+    const { storage, effects, live } = driver({ maxBytes: 0, maxEntries: 0 });
+    const flushes = (): number[] => effects.flatMap((effect) => (effect.type === "flush" ? [effect.token] : []));
+    const cuts = (): number[] => effects.flatMap((effect) => (effect.type === "cut" ? [effect.below] : []));
+    live(1, 2);
+    live(3, 5);
+    expect(flushes()).toHaveLength(1);
+    storage.flushed(flushes()[0] as number);
+    expect(cuts()).toEqual([3]);
+    storage.maintain();
+    storage.flushed(flushes()[1] as number);
+    expect(cuts()).toEqual([3, 6]);
   });
 
   it("takes no other flush's end for its own", () => {
