@@ -147,6 +147,9 @@ export type {
   PinnedAddress,
 } from "./transport/transport.ts";
 export { JOIN_METHOD, PeerCallError } from "./transport/transport.ts";
+export { CLUSTER_VERSION_KEY, encodeClusterVersion, SUPPORTED_VERSION } from "./version/cluster-version.ts";
+export type { VersionKeeperOptions, VersionKeeperParts } from "./version/version-keeper.ts";
+export { DEFAULT_VERSION_KEEPING, VersionKeeper } from "./version/version-keeper.ts";
 export type { WalExecutorEvents, WalHostOptions } from "./wal/hosted-wal.ts";
 export { HostedWal, WalFailedError } from "./wal/hosted-wal.ts";
 export { openInlineWal } from "./wal/inline-wal.ts";

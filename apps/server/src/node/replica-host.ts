@@ -28,6 +28,7 @@ import {
   ReplicaShell,
   recoverWal,
   refuseQuarantined,
+  SUPPORTED_VERSION,
   TlsPeerTransport,
   timingsFor,
   type WalContents,
@@ -66,7 +67,6 @@ class UnusableDirectoryError extends StrongroomError {
   readonly code = "quarantined";
 }
 
-const SUPPORTED_VERSION = 1;
 const JOIN_TIMEOUT_MS = 600_000;
 
 export class ReplicaHost {

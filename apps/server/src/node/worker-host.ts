@@ -12,6 +12,7 @@ import {
   ClusterClient,
   DEFAULT_AUTOPILOT,
   DEFAULT_CHECKPOINTS,
+  DEFAULT_VERSION_KEEPING,
   JOIN_METHOD,
   JoinService,
   MembershipManager,
@@ -20,6 +21,7 @@ import {
   NodeWalDisk,
   StateProver,
   serveTestimonies,
+  VersionKeeper,
   type WorkerChannel,
   WorkerPort,
   WorkerStore,
@@ -227,6 +229,14 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     logger,
   });
   checkpoints.start();
+  const versions = new VersionKeeper(DEFAULT_VERSION_KEEPING, {
+    store,
+    client: cluster,
+    isOpen: () => !barrier.sealed,
+    timers,
+    logger,
+  });
+  versions.start();
   const admission = new JoinService(joinAuthority({ store, barrier, manager, nodes, clock, entropy }), {
     entropy,
     logger,
@@ -263,6 +273,7 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     opening.stop();
     autopilot.stop();
     await checkpoints.close();
+    await versions.close();
     host.close();
     await parts.core.background.close();
   };

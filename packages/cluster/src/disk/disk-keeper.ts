@@ -21,7 +21,7 @@ export class DiskKeeper {
   readonly #parts: DiskKeeperParts;
   readonly #watch: DiskWatch;
   #cancel: Cancel = () => {};
-  #looking: Promise<void> | undefined;
+  #isLooking = false;
 
   constructor(options: DiskKeeperOptions, parts: DiskKeeperParts) {
     this.#options = options;
@@ -42,8 +42,10 @@ export class DiskKeeper {
 
   /** One look at a time: the next is left out while a file system hangs. */
   look(): void {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    void this.#look().finally(() => {
+      this.#isLooking = false;
     });
   }
 

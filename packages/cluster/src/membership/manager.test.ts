@@ -43,6 +43,7 @@ function managerOf(members: readonly ClusterMember[]): { manager: MembershipMana
     commitIndex: 5_000,
     appliedIndex: 5_000,
     logTimeMs: 0,
+    clusterVersion: 1,
     diskLow: false,
     refusesGrowth: false,
     members,

@@ -16,6 +16,8 @@ export interface ClusterMember {
   readonly lastContactMs: number;
   /** What it last said of itself; undefined until it has said anything. */
   readonly sealed?: boolean;
+  /** The newest cluster version that it understands, by its last word. */
+  readonly supportedVersion?: number;
   /** By its last word its disk is nearly full. */
   readonly diskLow: boolean;
 }
@@ -38,6 +40,8 @@ export interface ClusterStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly logTimeMs: number;
+  /** What all members understand, and write no newer than. */
+  readonly clusterVersion: number;
   /** This node's disk is nearly full. */
   readonly diskLow: boolean;
   /** If this node led now, it would take nothing that grows the store. */

@@ -11,6 +11,7 @@ import type { ClusterClient } from "../port/cluster-client.ts";
 import type { ClusterStatus } from "../port/cluster-status.ts";
 import { CHECKPOINT_KEY, checkpointMacInput, decodeCheckpoint, encodeCheckpoint } from "../state/checkpoint.ts";
 import type { Milestone } from "../state/types.ts";
+import { CLUSTER_VERSION_KEY, decodeClusterVersion, VERSION_OF } from "../version/cluster-version.ts";
 
 export interface CheckpointKeeperOptions {
   readonly intervalMs: number;
@@ -66,6 +67,7 @@ export class CheckpointKeeper {
     const { client, logger, isOpen } = this.#parts;
     if (this.#abort.signal.aborted || !isOpen()) return;
     try {
+      if (this.#clusterVersion() < VERSION_OF.checkpoints) return;
       const milestone = await client.agreedMilestone();
       if (milestone === undefined || milestone.index <= this.#signedIndex) return;
       if (!isElected(await client.status())) return;
@@ -77,6 +79,14 @@ export class CheckpointKeeper {
       if (usual || this.#abort.signal.aborted || !isOpen()) return;
       logger.warn("a checkpoint could not be signed; it will be tried again", { error: asError(error) });
     }
+  }
+
+  /** Members of an older version would take the row for any other. */
+  #clusterVersion(): number {
+    const snapshot = this.#parts.store.localSnapshot();
+    const row = snapshot.get(CLUSTER_VERSION_KEY);
+    snapshot.release();
+    return decodeClusterVersion(row?.value);
   }
 
   async #sign(milestone: Milestone): Promise<void> {

@@ -94,9 +94,10 @@ export class Control {
       commitIndex: status.commit,
       appliedIndex: view.writtenIndex,
       logTimeMs: view.logTimeMs,
+      clusterVersion: view.state.clusterVersion,
       diskLow: disk.isLow,
       refusesGrowth: disk.refusesGrowth,
-      members: peers.members(status, view.nowMs, { sealed: !gate.isOpen, diskLow: disk.isLow }),
+      members: peers.members(status, view.nowMs, this.nodeStatus()),
     };
   }
 

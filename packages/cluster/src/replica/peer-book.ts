@@ -120,19 +120,14 @@ export class PeerBook {
   }
 
   /** The members as operators see them, by id. `self` is this node's own word. */
-  members(
-    status: Status,
-    nowMs: number,
-    self: { readonly sealed: boolean; readonly diskLow: boolean },
-  ): readonly ClusterMember[] {
+  members(status: Status, nowMs: number, self: NodeStatusMessage): readonly ClusterMember[] {
     this.#sinceMs ??= nowMs;
     const sinceMs = this.#sinceMs;
     const voters = new Set([...status.conf.voters, ...status.conf.votersOutgoing]);
     return members(status.conf).map((nodeId): ClusterMember => {
       const record = this.#records.get(nodeId);
       const progress = status.progress.get(nodeId);
-      const sealed = (nodeId === this.#self ? self : this.#statuses.get(nodeId))?.sealed;
-      const diskLow = (nodeId === this.#self ? self : this.#statuses.get(nodeId))?.diskLow === true;
+      const told = nodeId === this.#self ? self : this.#statuses.get(nodeId);
       return {
         nodeId,
         name: record?.name ?? "",
@@ -144,8 +139,8 @@ export class PeerBook {
         leader: nodeId === status.lead,
         online: this.isOnline(nodeId, nowMs),
         lastContactMs: nodeId === this.#self ? 0 : nowMs - (this.#heardAtMs.get(nodeId) ?? sinceMs),
-        ...(sealed === undefined ? {} : { sealed }),
-        diskLow,
+        ...(told === undefined ? {} : { sealed: told.sealed, supportedVersion: told.supportedVersion }),
+        diskLow: told?.diskLow === true,
       };
     });
   }

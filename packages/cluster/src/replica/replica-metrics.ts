@@ -25,6 +25,7 @@ export class ReplicaMetrics {
   readonly #syncs: Histogram;
   readonly #entries: Histogram;
   readonly #stalls: Histogram;
+  readonly #clusterVersion: Gauge;
   readonly #diskFree: Gauge;
   readonly #diskLow: Gauge;
   readonly #scrubs: Counter;
@@ -67,6 +68,7 @@ export class ReplicaMetrics {
       "Entries that one sync of the log made durable.",
       COUNT_BOUNDS,
     );
+    this.#clusterVersion = metrics.gauge("strongroom_cluster_version", "What all members understand.");
     this.#diskFree = metrics.gauge(
       "strongroom_disk_free_bytes",
       "Room on the file system of the data directory, the reserve not counted.",
@@ -148,6 +150,7 @@ export class ReplicaMetrics {
     this.#appliedIndex.set(appliedIndex);
     this.#pending.set(Math.max(0, commitIndex - appliedIndex));
     this.#peers.set(members.length);
+    this.#clusterVersion.set(status.clusterVersion);
     for (const { nodeId: peer, match } of members) {
       if (peer !== nodeId) this.#lagOf(peer, match)?.set(match === undefined ? 0 : Math.max(0, commitIndex - match));
     }

@@ -13,6 +13,8 @@ import type { ReplicaOptions } from "./options.ts";
 
 export interface ReplicaShellOptions extends ReplicaOptions {
   readonly tickMs: number;
+  /** As of `StateMachineOptions`. */
+  readonly milestoneEvery?: number;
   readonly scrub: ScrubberOptions;
   readonly disk: DiskKeeperOptions;
 }

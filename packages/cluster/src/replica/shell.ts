@@ -18,7 +18,8 @@ import { SnapshotSink } from "../snapshot/sink.ts";
 import { SnapshotSource } from "../snapshot/source.ts";
 import type { ReceivedSnapshot } from "../snapshot/types.ts";
 import { INITIAL_GENERATION } from "../state/generation-store.ts";
-import { StateMachine } from "../state/state-machine.ts";
+import { StateMachine, type StateMachineOptions } from "../state/state-machine.ts";
+import { NewerClusterError } from "../version/cluster-version.ts";
 import type { WalHandle } from "../wal/types.ts";
 import { AuthenticatorGate } from "./authenticator-gate.ts";
 import { ControlPlane } from "./control-plane.ts";
@@ -85,7 +86,7 @@ export class ReplicaShell {
     this.#gate = new AuthenticatorGate(parts.authenticator);
     const now = this.#now();
     this.#lastTickMs = now.monotonicMs;
-    const state = StateMachine.open(open.table, { authenticator: this.#gate });
+    const state = StateMachine.open(open.table, this.#stateOptions());
     const log = logStart(parts.wal, state);
     const { random } = parts;
     const { generation, removed } = open;
@@ -187,6 +188,12 @@ export class ReplicaShell {
     this.#scrubber.start();
     this.#disk.start();
     this.#event(() => {});
+  }
+
+  #stateOptions(): StateMachineOptions {
+    const { supportedVersion, milestoneEvery } = this.#options;
+    const every = milestoneEvery === undefined ? {} : { milestoneEvery };
+    return { authenticator: this.#gate, supportedVersion, ...every };
   }
 
   #now(): Instant {
@@ -349,6 +356,8 @@ export class ReplicaShell {
       await this.#takeSnapshot(from, term, await this.#buildGeneration(content));
     } catch (error) {
       stream.destroy();
+      // Nobody in this cluster has another.
+      if (error instanceof NewerClusterError) this.#fatal(error);
       this.#parts.logger.warn("a snapshot was refused; its sender will try again", { from, error: asError(error) });
     } finally {
       this.#receiving = false;
@@ -393,7 +402,7 @@ export class ReplicaShell {
     const { generation, header } = received;
     const table = await generations.open(generation);
     const removed = await readRemoved(table);
-    const state = StateMachine.open(table, { authenticator: this.#gate });
+    const state = StateMachine.open(table, this.#stateOptions());
     assert(state.appliedIndex === header.metadata.index, "a snapshot's header tells its index");
     if (this.#ended) return table.close();
     this.#standby = { generation, table };

@@ -1,6 +1,7 @@
 import { toIndex } from "@strongroom/raft";
 import { describe, expect, it } from "vitest";
 import type { Milestone } from "../state/types.ts";
+import { milestoneDigest } from "./digest-watch.ts";
 import { StateAgreement } from "./state-agreement.ts";
 
 function milestone(byte: number): Milestone {
@@ -84,5 +85,17 @@ describe("StateAgreement", () => {
     exchange(three.agreements, [1, 1, 1]);
     three.agreements[0]?.tick(false);
     expect(three.seen[0]).toEqual(["alarm", "quarantine"]);
+  });
+
+  it("knows as agreed only what most voters have come to alike", () => {
+    const { agreements } = nodes(3);
+    const [first] = agreements as [StateAgreement];
+    first.passed([milestone(1)]);
+    expect(first.agreed).toBeUndefined();
+    const other = (byte: number) => ({ index: 1_024, digest: milestoneDigest(milestone(byte)) });
+    first.heard(2, other(2));
+    expect(first.agreed).toBeUndefined();
+    first.heard(3, other(1));
+    expect(first.agreed).toEqual(milestone(1));
   });
 });

@@ -11,6 +11,8 @@ export interface ReplicaStateMachine {
   readonly logTimeMs: number;
   /** What the state is after the entry at `appliedIndex`. */
   milestone(): Milestone;
+  /** What all members understand. */
+  readonly clusterVersion: number;
   /** The latest ones, oldest first. */
   readonly milestones: readonly Milestone[];
   /** Of the newest signed checkpoint; 0 without one. */

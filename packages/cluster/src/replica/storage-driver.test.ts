@@ -30,6 +30,7 @@ function stateAt(index: number): ReplicaStateMachine {
     milestone: () => {
       throw new Error("nobody compares states here");
     },
+    clusterVersion: 1,
     milestones: [],
     checkpointIndex: toIndex(index),
     // Each batch ends in a checkpoint.

@@ -22,7 +22,7 @@ export interface ScrubberParts {
   readonly clock: Clock;
   readonly timers: Timers;
   /** What is to be looked at now. */
-  readonly table: () => Table;
+  readonly table: () => Pick<Table, "snapshot">;
   readonly onResult: (result: ScrubResult) => void;
   /** A row could not be read at all. */
   readonly onError: (error: Error) => void;

@@ -8,15 +8,11 @@ import { ReplicaFatalError } from "./errors.ts";
 import { HASH_BYTES } from "./row-digest.ts";
 import type { Milestone } from "./types.ts";
 
-const MILESTONE_INTERVAL = 1024;
+export const MILESTONE_EVERY = 1024;
 
 const MILESTONES_KEPT = 16;
 
 const VERSION = 1;
-
-export function isMilestone(index: number): boolean {
-  return index % MILESTONE_INTERVAL === 0;
-}
 
 /** The latest ones, and that of the newest checkpoint, without which the checkpoint would prove nothing. */
 export function keepMilestones(milestones: readonly Milestone[], checkpointIndex: number): readonly Milestone[] {

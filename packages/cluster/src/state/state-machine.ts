@@ -35,12 +35,19 @@ import {
 } from "@strongroom/storage";
 import type { CommandAuthenticator } from "../authenticator.ts";
 import { removedNodeKey } from "../replica/node-record.ts";
+import {
+  CLUSTER_VERSION_KEY,
+  decodeClusterVersion,
+  refuseVersion,
+  requireSupported,
+  SUPPORTED_VERSION,
+} from "../version/cluster-version.ts";
 import { CHECKPOINT_KEY, decodeCheckpoint, refuseCheckpoint } from "./checkpoint.ts";
 import { nextLink } from "./entry-chain.ts";
 import { ReplicaFatalError } from "./errors.ts";
 import { MILESTONES_KEY, REPLICA_STATE_KEY } from "./keys.ts";
 import { refuseMembership } from "./membership-change.ts";
-import { decodeMilestones, encodeMilestones, isMilestone, keepMilestones } from "./milestones.ts";
+import { decodeMilestones, encodeMilestones, keepMilestones, MILESTONE_EVERY } from "./milestones.ts";
 import { ProposerTable } from "./proposer-table.ts";
 import { readRegistration } from "./registration.ts";
 import { decodeReplicaState, encodeReplicaState, initialReplicaState, type ReplicaState } from "./replica-state.ts";
@@ -51,6 +58,10 @@ export interface StateMachineOptions {
   readonly authenticator: CommandAuthenticator;
   /** Of a state that holds nothing yet: the configuration that the node starts with. */
   readonly initialConfState?: ConfState;
+  /** The newest cluster version that this node may follow; that of the software unless told. */
+  readonly supportedVersion?: number;
+  /** Entries between milestones, alike on all replicas; 1,024 unless a test wants them sooner. */
+  readonly milestoneEvery?: number;
   /** Rows whose revision and hash are kept in memory. */
   readonly cacheRows?: number;
 }
@@ -92,6 +103,9 @@ export class StateMachine {
   #epochRevision: Revision;
   #milestones: readonly Milestone[];
   #checkpointIndex: Index;
+  readonly #supportedVersion: number;
+  readonly #milestoneEvery: number;
+  #clusterVersion: number;
 
   private constructor(reader: RowReader, state: ReplicaState, options: StateMachineOptions) {
     this.#authenticator = options.authenticator;
@@ -107,6 +121,11 @@ export class StateMachine {
     this.#milestones = milestones === undefined ? [] : decodeMilestones(milestones);
     const checkpoint = reader.getSync(CHECKPOINT_KEY);
     this.#checkpointIndex = checkpointIndexOf(checkpoint === undefined ? undefined : decodeRow(checkpoint).value);
+    this.#milestoneEvery = options.milestoneEvery ?? MILESTONE_EVERY;
+    this.#supportedVersion = options.supportedVersion ?? SUPPORTED_VERSION;
+    const version = reader.getSync(CLUSTER_VERSION_KEY);
+    this.#clusterVersion = decodeClusterVersion(version === undefined ? undefined : decodeRow(version).value);
+    requireSupported(this.#clusterVersion, this.#supportedVersion);
   }
 
   /** On what the table holds. Throws `ReplicaFatalError` if it does not read. */
@@ -161,6 +180,11 @@ export class StateMachine {
   /** The latest ones, oldest first. */
   get milestones(): readonly Milestone[] {
     return this.#milestones;
+  }
+
+  /** What all members understand. */
+  get clusterVersion(): number {
+    return this.#clusterVersion;
   }
 
   /** Of the newest signed checkpoint; 0 without one. Its milestone is kept, however old it grows. */
@@ -236,7 +260,7 @@ export class StateMachine {
     this.#appliedIndex = entry.index;
     this.#appliedTerm = entry.term;
     this.#chain = nextLink(this.#chain, entry);
-    if (isMilestone(entry.index)) this.#noteMilestone(gathered);
+    if (entry.index % this.#milestoneEvery === 0) this.#noteMilestone(gathered);
   }
 
   #noteMilestone(gathered: Gathered): void {
@@ -354,6 +378,7 @@ export class StateMachine {
   #run(command: Command, place: Place, gathered: Gathered): Verdict {
     const { membership } = place;
     const refusal =
+      refuseVersion(command, this.#clusterVersion) ??
       refuseCheckpoint(command, { milestones: this.#milestones, checkpointIndex: this.#checkpointIndex }) ??
       (membership === undefined
         ? undefined
@@ -375,8 +400,12 @@ export class StateMachine {
     this.#rows.change(op, at);
     if (equalBytes(op.key, EPOCH_KEY)) this.#epochRevision = op.type === "put" ? at : ABSENT_REVISION;
     else if (equalBytes(op.key, KEYRING_KEY)) gathered.keyringChanged = true;
-    else if (op.type === "put" && equalBytes(op.key, CHECKPOINT_KEY))
-      this.#checkpointIndex = checkpointIndexOf(decodeRow(op.value).value);
+    else if (op.type === "delete") return;
+    else if (equalBytes(op.key, CHECKPOINT_KEY)) this.#checkpointIndex = checkpointIndexOf(decodeRow(op.value).value);
+    else if (equalBytes(op.key, CLUSTER_VERSION_KEY)) {
+      this.#clusterVersion = decodeClusterVersion(decodeRow(op.value).value);
+      requireSupported(this.#clusterVersion, this.#supportedVersion);
+    }
   }
 
   /** False if the configuration does not allow the change; every replica finds the same. */

@@ -30,6 +30,7 @@ import { type GenerationStore, INITIAL_GENERATION } from "../state/generation-st
 import { Generations } from "../state/generations.ts";
 import { MemoryGenerations } from "../state/memory-generations.ts";
 import { MemoryNetwork } from "../transport/memory-peer-transport.ts";
+import { SUPPORTED_VERSION } from "../version/cluster-version.ts";
 import { openInlineWal } from "../wal/inline-wal.ts";
 import { MemoryWalDisk } from "../wal/memory-wal-disk.ts";
 import { NodeWalDisk } from "../wal/node-wal-disk.ts";
@@ -62,6 +63,8 @@ export interface TestWorld {
 
 export interface TestNodeOptions {
   readonly flushEveryBytes?: number;
+  /** As software has it that is older, or newer, than this. */
+  readonly supportedVersion?: number;
   readonly scrub?: ScrubberOptions;
   readonly diskSpace?: DiskSpace;
   readonly tailLimits?: LogTailLimits;
@@ -122,6 +125,8 @@ export class TestCluster {
   readonly world: TestWorld;
   readonly network: MemoryNetwork;
   readonly keys: TestKeys = new TestKeys();
+  /** Sooner than a server has them. */
+  milestoneEvery = 64;
   readonly #machines = new Map<number, Machine>();
   readonly #nodes = new Map<number, TestNode>();
 
@@ -348,9 +353,10 @@ export class TestCluster {
       tailLimits: options.tailLimits ?? DEFAULT_TAIL_LIMITS,
       flushEveryBytes: options.flushEveryBytes ?? DEFAULT_FLUSH_EVERY_BYTES,
       seeds: [],
-      supportedVersion: 1,
+      supportedVersion: options.supportedVersion ?? SUPPORTED_VERSION,
       tickMs: 5,
       scrub: options.scrub ?? DEFAULT_SCRUB,
+      milestoneEvery: this.milestoneEvery,
       disk: { ...DEFAULT_DISK, intervalMs: 20 },
     };
   }
