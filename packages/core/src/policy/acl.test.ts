@@ -113,6 +113,13 @@ describe("policies together", () => {
     }
   });
 
+  it("that deny ask nothing else of a request", () => {
+    const asking = 'path "a" { capabilities = ["read"] required_parameters = ["x"] min_wrapping_ttl = 60 }';
+    for (const acl of [aclOf(asking, rules("a deny")), aclOf(rules("a deny"), asking)]) {
+      expect(acl.rules).toMatchObject([{ restrictsParameters: false, minWrappingTtlSeconds: 0 }]);
+    }
+  });
+
   it("take the smaller wrapping times, and deny everything when they cross", () => {
     const acl = aclOf(
       'path "a" { capabilities = ["read"] max_wrapping_ttl = "90s" }',
@@ -211,14 +218,16 @@ describe("parameters", () => {
   });
 
   it("of several policies add up, and any value stays any value", () => {
-    const merged = aclOf(
+    const texts = [
       'path "a" { capabilities = ["update"] allowed_parameters = { "x" = ["1"], "y" = ["1"] } required_parameters = ["x"] }',
       'path "a" { allowed_parameters = { "x" = ["2"], "y" = [] } required_parameters = ["y"] }',
-    );
-    const check = (text: string): string => outcome(merged, "update", "a", { parameters: body(text) });
-    expect(check('{"x":"2","y":"9"}')).toBe("allowed");
-    expect(check('{"x":"3","y":"1"}')).toBe("denied");
-    expect(check('{"x":"1"}')).toBe("denied");
+    ];
+    for (const merged of [aclOf(...texts), aclOf(...texts.toReversed())]) {
+      const check = (text: string): string => outcome(merged, "update", "a", { parameters: body(text) });
+      expect(check('{"x":"2","y":"9"}')).toBe("allowed");
+      expect(check('{"x":"3","y":"1"}')).toBe("denied");
+      expect(check('{"x":"1"}')).toBe("denied");
+    }
   });
 });
 

@@ -44,6 +44,12 @@ export class MergedRule {
     if (this.denies || rule.capabilities.has("deny")) {
       this.#mask = CAPABILITY_BIT.deny;
       this.#rules = this.#rules.filter(({ capabilities }) => capabilities.has("deny"));
+      // What it asks of requests that it refuses anyway is nothing to show.
+      this.#allowed = undefined;
+      this.#denied = undefined;
+      this.#required.clear();
+      this.#minWrappingTtlSeconds = 0;
+      this.#maxWrappingTtlSeconds = 0;
       return;
     }
     for (const capability of rule.capabilities) this.#mask |= CAPABILITY_BIT[capability];
@@ -73,11 +79,11 @@ export class MergedRule {
 
   /** 0: no limit. */
   get minWrappingTtlSeconds(): number {
-    return this.denies ? 0 : this.#minWrappingTtlSeconds;
+    return this.#minWrappingTtlSeconds;
   }
 
   get maxWrappingTtlSeconds(): number {
-    return this.denies ? 0 : this.#maxWrappingTtlSeconds;
+    return this.#maxWrappingTtlSeconds;
   }
 
   get parameters(): ParameterRules {

@@ -61,6 +61,7 @@ describe("what a set of policies adds up to", () => {
   it("is nobody else's: names that look like several are one", async () => {
     await put("admin", 'path "*" { capabilities = ["read", "sudo"] }');
     await put("a", "");
+    await put("app/one", 'path "*" { capabilities = ["read"] }');
     expect(reads(await aclOf(["a", "admin"]), "x")).toBe(true);
     for (const name of [
       "a\nadmin",
@@ -71,6 +72,8 @@ describe("what a set of policies adds up to", () => {
       "ADMIN",
       "admin/",
       "%61dmin",
+      "app%one",
+      "\ud800",
     ]) {
       expect(reads(await aclOf([name]), "x"), JSON.stringify(name)).toBe(false);
     }
