@@ -48,7 +48,8 @@ export class Core {
   /** Runs once it is started, which is for one worker of each node to do. */
   readonly background: BackgroundWork;
   readonly #pipeline: Pipeline;
-  readonly #systems: readonly SystemBackend[];
+  /** What core serves itself. */
+  readonly systems: readonly SystemBackend[];
   readonly #durations: Histogram;
   readonly #unsubscribe: () => void;
   #closed = false;
@@ -89,7 +90,7 @@ export class Core {
     for (const task of [mountSweeper, new RequestIdSweeper(barrier), tokenSweeper, tidier, ...leases.background]) {
       this.background.register(task);
     }
-    this.#systems = systemBackends({
+    this.systems = systemBackends({
       dependencies,
       mounts: this.#mounts,
       tokens,
@@ -102,7 +103,7 @@ export class Core {
     });
     this.#pipeline = new Pipeline({
       dependencies,
-      systems: this.#systems,
+      systems: this.systems,
       mounts: this.#mounts,
       tokens,
       policies: this.#policies,
@@ -129,7 +130,7 @@ export class Core {
 
   /** Whether `path` may be asked by anybody, sealed or not: front doors hold bodies for these to `UNAUTHENTICATED_JSON_LIMITS`. */
   isOpen(path: string): boolean {
-    return systemTarget(this.#systems, path)?.declared?.access === "open";
+    return systemTarget(this.systems, path)?.declared?.access === "open";
   }
 
   /**
@@ -141,7 +142,7 @@ export class Core {
     const startMs = clock.monotonicMs();
     this.#enter();
     try {
-      const system = systemTarget(this.#systems, request.path);
+      const system = systemTarget(this.systems, request.path);
       if (system?.declared?.access === "open" && request.operation !== "help")
         return await this.#runOpen(system, request);
       if (barrier.sealed) throw await this.refused(request, new SealedError());
