@@ -125,7 +125,8 @@ export class Mounts {
     const alias = this.#aliases.get(type);
     const resolved = { type: alias?.type ?? type, options: new Map([...options, ...(alias?.options ?? [])]) };
     const factory = this.#factories.get(resolved.type);
-    if (factory === undefined || factory.category !== category) {
+    // Each token has one cubbyhole, and it is mounted.
+    if (factory === undefined || factory.category !== category || factory.type === CUBBYHOLE_MOUNT.type) {
       throw new LogicalError("invalid_request", `plugin not found in the catalog: ${type}`);
     }
     factory.create(resolved);

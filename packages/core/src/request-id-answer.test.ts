@@ -23,7 +23,7 @@ const result: fc.Arbitrary<CoreResult> = fc.oneof(
     {
       kind: fc.constant("data" as const),
       status,
-      data: fc.option(members),
+      data: fc.option(fc.oneof(members, fc.constant(new RawJson(utf8('{"n":1.10}'))))),
       mountType: fc.string(),
       warnings: fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
       topLevel: fc.constant(true),

@@ -67,7 +67,7 @@ function readResult(reader: ByteReader, format: number): CoreResult {
       const mountType = fromUtf8(reader.bytes());
       const warnings = readWarnings(reader);
       const data = readValue(reader);
-      assert(data === null || isMembers(data), "an answer's data is an object");
+      assert(data === null || data instanceof RawJson || isMembers(data), "an answer's data is an object");
       const grants = format === OLD_FORMAT ? undefined : readGrants(reader);
       return {
         kind: "data",

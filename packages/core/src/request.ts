@@ -1,5 +1,5 @@
 /** What a front door hands to the core, and what it gets back. Both doors, HTTP and gRPC, speak in these. */
-import type { JsonValue, Operation } from "@strongroom/logical";
+import type { JsonValue, Operation, RawJson } from "@strongroom/logical";
 
 export interface CoreRequest {
   /** UUIDv4, made by the front door. */
@@ -78,7 +78,7 @@ export type CoreResult =
       readonly kind: "data";
       /** 200, or 404 where Vault answers "not there" with a body. */
       readonly status: number;
-      readonly data: JsonMembers | null;
+      readonly data: JsonMembers | RawJson | null;
       readonly warnings?: readonly string[];
       readonly mountType: string;
       /** Vault's old habit on some `sys/` paths: the members of `data` stand at the top level too. */

@@ -36,6 +36,11 @@ export function engineResult(response: LogicalResponse, mountType: string): Core
 export function systemResult(response: LogicalResponse, mountType: string, reply: SystemPath["reply"]): CoreResult {
   if (response.kind !== "data" || reply === "envelope") return engineResult(response, mountType);
   const { data, status = 200 } = response;
+  if (data instanceof RawJson) {
+    assert(reply === "verbatim", "a system path answers in members");
+    return { kind: "raw", status, contentType: "application/json", body: data.bytes };
+  }
+  assert(reply !== "verbatim", "a verbatim reply is stored JSON");
   switch (reply) {
     case "plain":
       return { kind: "plain", status, body: data };
@@ -43,11 +48,6 @@ export function systemResult(response: LogicalResponse, mountType: string, reply
       const text = data["text"];
       assert(typeof text === "string", "a text reply has a text");
       return { kind: "raw", status, contentType: "text/plain; version=0.0.4; charset=utf-8", body: utf8(text) };
-    }
-    case "verbatim": {
-      const json = data["json"];
-      assert(json instanceof RawJson, "a verbatim reply has its JSON");
-      return { kind: "raw", status, contentType: "application/json", body: json.bytes };
     }
     case "top-level":
       return { kind: "data", status, data, mountType, topLevel: true };

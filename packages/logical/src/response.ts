@@ -1,7 +1,7 @@
 /** What a handler answers. The front doors make Vault's envelope of it. */
 import type { LogicalError } from "./errors.ts";
 import type { LeaseGrant, TokenGrant } from "./grant.ts";
-import type { JsonValue } from "./json/value.ts";
+import type { JsonValue, RawJson } from "./json/value.ts";
 
 export type LogicalResponse =
   | AuthResponse
@@ -16,7 +16,8 @@ export interface DataResponse {
   readonly kind: "data";
   /** 200 unless given. A 404 with data is the answer for a deleted version: the whole envelope, with that status. */
   readonly status?: number;
-  readonly data: { readonly [key: string]: JsonValue };
+  /** Members, or one stored object whose bytes pass as they are. */
+  readonly data: { readonly [key: string]: JsonValue } | RawJson;
   readonly warnings?: readonly string[];
   /** What is answered ends with a lease, which the core makes in the same command. */
   readonly lease?: LeaseGrant;

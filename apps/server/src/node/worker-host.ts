@@ -28,7 +28,7 @@ import {
 } from "@strongroom/cluster";
 import { Core, currentAutopilotSettings } from "@strongroom/core";
 import { asError, type Clock, type Entropy, type Logger, type MetricsRegistry, type Timers } from "@strongroom/runtime";
-import { kvFactory } from "@strongroom/secrets";
+import { cubbyholeFactory, kvFactory } from "@strongroom/secrets";
 import { LevelTable } from "@strongroom/storage";
 import { DEFAULT_PASSWORD_THREAD, PasswordThread } from "../passwords/password-hasher.ts";
 import { BUILD_DATE, VERSION } from "../version.ts";
@@ -127,7 +127,7 @@ export class WorkerHost {
       barrier,
       seal,
       cluster: new NodeClusterView({ store, cluster, barrier, manager, clock, entropy }),
-      backends: [kvFactory, userpassFactory, approleFactory],
+      backends: [kvFactory, cubbyholeFactory, userpassFactory, approleFactory],
       clock,
       timers,
       entropy,

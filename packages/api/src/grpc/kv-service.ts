@@ -123,8 +123,9 @@ function putBody({ data, cas }: PutRequest): Uint8Array {
 /** The answer's members; of a deleted version too, which HTTP answers with 404 and a body. */
 function found(result: CoreResult): Members {
   if (result.kind === "not-found") throw new GrpcRefusal("not_found", "there is no such secret or version");
-  assert(result.kind === "data" && result.data !== null, "the engine answers with data");
-  return result.data;
+  const data = result.kind === "data" ? result.data : null;
+  assert(data !== null && !(data instanceof RawJson), "the engine answers with members");
+  return data;
 }
 
 function versionOf(metadata: Members): Version {

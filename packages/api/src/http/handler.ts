@@ -12,6 +12,7 @@ import { wireStatus } from "../status.ts";
 import { checkBodyHeaders, hasBody, readBody } from "./body.ts";
 import { errorReply, type Reply, resultReply } from "./envelope.ts";
 import { ClientGoneError, DoorRefusalError } from "./errors.ts";
+import { formToJson, isForm } from "./form-body.ts";
 import { BadHeaderError, headerValues, parseHeaders, type RequestHeaders } from "./headers.ts";
 import { BadTargetError, parseQuery, parseTarget, type Query, queryBoolean } from "./target.ts";
 
@@ -112,9 +113,6 @@ export class HttpHandler {
     if (this.#options.loopbackHostsOnly && !LOOPBACK_HOST.test(headers.host ?? "")) {
       throw new DoorRefusalError(403, ["this server answers only requests to a loopback host name"]);
     }
-    if (headers.wrapTtl !== undefined) {
-      throw new BadHeaderError("response wrapping is not supported; send the request without X-Vault-Wrap-TTL");
-    }
     const target = parseTarget(request.url ?? "");
     if (!target.path.startsWith(API_PREFIX) || target.path.length === API_PREFIX.length) {
       throw new DoorRefusalError(404, []);
@@ -141,11 +139,13 @@ export class HttpHandler {
     };
     if (headers.token !== undefined) coreRequest.token = Buffer.from(headers.token, "latin1");
     if (headers.contentType !== undefined) coreRequest.contentType = headers.contentType;
+    if (headers.wrapTtlSeconds !== undefined) coreRequest.wrapTtlSeconds = headers.wrapTtlSeconds;
     if (headers.idempotencyKey !== undefined) coreRequest.idempotencyKey = headers.idempotencyKey;
     if (operation === "update" || operation === "patch") {
       incoming.operation = operation;
       if (coreRequest.token !== undefined) incoming.token = coreRequest.token;
-      coreRequest.body = await this.#body(request, response, headers, coreRequest);
+      const body = await this.#body(request, response, headers, coreRequest);
+      coreRequest.body = isForm(headers.contentType, body) ? formToJson(body) : body;
     }
     incoming.asked = true;
     return resultReply(await this.#core.handle(coreRequest), incoming.id);

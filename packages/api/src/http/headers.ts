@@ -2,6 +2,7 @@
  * The few headers that mean something here, read from the raw list in one pass. A header that decides who is asking or what
  * is asked may stand once: two of them would be joined or dropped differently by each proxy on the way.
  */
+import { parseDuration } from "@strongroom/logical";
 import { StrongroomError } from "@strongroom/runtime";
 
 export class BadHeaderError extends StrongroomError {
@@ -15,7 +16,8 @@ export interface RequestHeaders {
   namespace: string;
   /** As it came, for the echo; undefined when there was none. */
   namespaceHeader: string | undefined;
-  wrapTtl: string | undefined;
+  /** From `X-Vault-Wrap-TTL`: 1 or more; undefined where no wrapping is asked for. */
+  wrapTtlSeconds: number | undefined;
   contentType: string | undefined;
   contentEncoding: string | undefined;
   /** Without the quotes that draft-ietf-httpapi-idempotency-key-header §2.1 puts around it; clients do and do not. */
@@ -39,7 +41,7 @@ export function parseHeaders(rawHeaders: readonly string[]): RequestHeaders {
     token: undefined,
     namespace: "",
     namespaceHeader: undefined,
-    wrapTtl: undefined,
+    wrapTtlSeconds: undefined,
     contentType: undefined,
     contentEncoding: undefined,
     idempotencyKey: undefined,
@@ -49,6 +51,8 @@ export function parseHeaders(rawHeaders: readonly string[]): RequestHeaders {
     expectContinue: false,
   };
   let bearer: string | undefined;
+  let wrapTtl: string | undefined;
+  let wrapFormat: string | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
     const value = rawHeaders[i + 1] as string;
@@ -64,7 +68,10 @@ export function parseHeaders(rawHeaders: readonly string[]): RequestHeaders {
         headers.namespaceHeader = once(headers.namespaceHeader, value, name);
         break;
       case "x-vault-wrap-ttl":
-        headers.wrapTtl = once(headers.wrapTtl, value, name);
+        wrapTtl = once(wrapTtl, value, name);
+        break;
+      case "x-vault-wrap-format":
+        wrapFormat = once(wrapFormat, value, name);
         break;
       case "content-type":
         headers.contentType = once(headers.contentType, value, name);
@@ -90,6 +97,7 @@ export function parseHeaders(rawHeaders: readonly string[]): RequestHeaders {
     }
   }
   headers.token = tokenOf(headers.token, bearer);
+  headers.wrapTtlSeconds = wrapTtlOf(wrapTtl, wrapFormat);
   headers.idempotencyKey = headers.idempotencyKey?.replace(QUOTED, "$1");
   headers.namespace = namespaceOf(headers.namespaceHeader);
   return headers;
@@ -120,6 +128,19 @@ function tokenOf(token: string | undefined, authorization: string | undefined): 
   if (presented === undefined || presented === "") return undefined;
   if (presented.length > TOKEN_MAX_BYTES) throw new BadHeaderError("the token is too long");
   return presented;
+}
+
+/** Who asks for a wrapping that cannot be must not get the secret unwrapped. */
+function wrapTtlOf(ttl: string | undefined, format: string | undefined): number | undefined {
+  if (ttl === undefined || ttl === "" || ttl === "0") return undefined;
+  if (format !== undefined && format !== "") {
+    throw new BadHeaderError("X-Vault-Wrap-Format is not supported; send the request without it");
+  }
+  const seconds = parseDuration(ttl);
+  if (seconds === undefined) throw new BadHeaderError("X-Vault-Wrap-TTL is no duration, as 120 or 5m");
+  if (seconds < 0) throw new BadHeaderError("requested wrap ttl cannot be negative");
+  if (seconds === 0) throw new BadHeaderError("X-Vault-Wrap-TTL is less than a second");
+  return seconds;
 }
 
 function namespaceOf(header: string | undefined): string {

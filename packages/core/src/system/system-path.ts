@@ -31,7 +31,7 @@ export interface SystemPath {
    * token was checked, and has no transaction.
    */
   readonly run: "transaction" | "effect";
-  /** `top-level` is the envelope with the members of `data` repeated outside; `plain` JSON without one; `text` the member `text` alone, `verbatim` the JSON that is the member `json`. */
+  /** `top-level` is the envelope with the members of `data` repeated outside; `plain` JSON without one; `text` the member `text` alone, `verbatim` the JSON that is the data. */
   readonly reply: "envelope" | "top-level" | "plain" | "text" | "verbatim";
   /** Doing it twice is doing it once: a request id is not kept, and the handler finds for itself what was done before. */
   readonly idempotent?: true;

@@ -2,15 +2,21 @@
 import { AuditLog, AuditSalt } from "@strongroom/audit";
 import { MemoryAuditDisk } from "@strongroom/audit/testing";
 import { Barrier, SharedKeys } from "@strongroom/barrier";
-import { type BackendFactory, encodeJson, type Operation, type PasswordHasher } from "@strongroom/logical";
-import { MetricsRegistry, metricsText, SecretBytes, silentLogger, utf8 } from "@strongroom/runtime";
+import {
+  type BackendFactory,
+  encodeJson,
+  type Operation,
+  type PasswordHasher,
+  type RawJson,
+} from "@strongroom/logical";
+import { MetricsRegistry, metricsText, present, SecretBytes, silentLogger, utf8 } from "@strongroom/runtime";
 import { SeededRandom } from "@strongroom/runtime/testing";
 import { MemoryStore } from "@strongroom/storage/testing";
 import { randomUuid } from "../base62.ts";
 import type { ClusterSummary, ClusterView, JoinTokenOptions } from "../cluster-view.ts";
 import { Core } from "../core.ts";
 import type { AuditDevicesView, CoreDependencies } from "../dependencies.ts";
-import type { CoreRequest, CoreResult, JsonMembers } from "../request.ts";
+import type { AuthInfo, CoreRequest, CoreResult, JsonMembers, WrapInfo } from "../request.ts";
 import { SingleNodeGate } from "./single-node-gate.ts";
 
 /** Remembers what it was asked to do. */
@@ -99,6 +105,16 @@ function soon(callback: () => void): () => void {
   return () => undefined;
 }
 
+export interface CallOptions {
+  readonly body?: unknown;
+  /** Null: none. */
+  readonly token?: string | null;
+  readonly query?: CoreRequest["query"];
+  readonly contentType?: string;
+  readonly remoteAddress?: string;
+  readonly wrapTtlSeconds?: number;
+}
+
 const noKdf = (): never => {
   throw new Error("this test hashes no passwords");
 };
@@ -183,25 +199,34 @@ export class TestNode {
   }
 
   /** A request with the root token, or with `token`; `null` sends none. */
-  call(
-    operation: Operation | "help",
-    path: string,
-    options: { body?: unknown; token?: string | null; query?: CoreRequest["query"]; contentType?: string } = {},
-  ): Promise<CoreResult> {
+  call(operation: Operation | "help", path: string, options: CallOptions = {}): Promise<CoreResult> {
     const token = options.token === undefined ? this.rootToken : (options.token ?? "");
     return this.core.handle({
       id: randomUuid(this.dependencies.entropy),
       operation,
       path,
       query: options.query ?? new Map(),
-      remoteAddress: "127.0.0.1",
+      remoteAddress: options.remoteAddress ?? "127.0.0.1",
       namespace: "",
       deadlineMs: this.store.clock.monotonicMs() + 10_000,
       ...(token === "" ? undefined : { token: utf8(token) }),
+      ...(options.wrapTtlSeconds === undefined ? undefined : { wrapTtlSeconds: options.wrapTtlSeconds }),
       ...(options.contentType === undefined ? undefined : { contentType: options.contentType }),
       ...(options.body === undefined ? undefined : { body: utf8(JSON.stringify(options.body)) }),
     });
   }
+}
+
+/** The token that a login or a creation answered with. */
+export function authOf(result: CoreResult): Omit<AuthInfo, "clientToken"> & { readonly token: string } {
+  const { clientToken, ...auth } = present(result.kind === "data" ? result.auth : undefined, "it answers with auth");
+  return { ...auth, token: Buffer.from(clientToken).toString("latin1") };
+}
+
+/** The wrapping token that was answered instead of an answer. */
+export function wrapOf(result: CoreResult): Omit<WrapInfo, "token"> & { readonly token: string } {
+  const { token, ...wrap } = present(result.kind === "data" ? result.wrap : undefined, "it is wrapped");
+  return { ...wrap, token: Buffer.from(token).toString("latin1") };
 }
 
 /** The members of a result's `data` or body as plain values; stored JSON in it is parsed. */
@@ -210,6 +235,6 @@ export function bodyOf(result: CoreResult): unknown {
   return members === undefined || members === null ? undefined : plain(members);
 }
 
-function plain(members: JsonMembers): unknown {
+function plain(members: JsonMembers | RawJson): unknown {
   return JSON.parse(Buffer.from(encodeJson(members)).toString("utf8"));
 }

@@ -18,8 +18,9 @@ export interface NewToken
     TokenEntry,
     "accessor" | "orphan" | "creationTimeMs" | "issueTimeMs" | "expireTimeMs" | "closing" | "leaseHandle"
   > {
-  /** The mount that vouches for it. */
+  /** The mount that vouches for it, and the path below which its lease lies there; without it the token's own. */
   readonly mountUuid: string;
+  readonly leasePath?: string;
   /** For the auth method's `renewLogin`. */
   readonly internal: Internal;
   /** A service token's, where the client has chosen it; the caller has seen that no other has it. */
@@ -41,7 +42,7 @@ export class TokenIssuer {
   }
 
   /** `nowMs` is the log's time. Throws `LogicalError` for a batch token that would carry too much. */
-  issue(tx: Transaction, { mountUuid, internal, id, ...token }: NewToken, nowMs: number): AuthInfo {
+  issue(tx: Transaction, { mountUuid, leasePath, internal, id, ...token }: NewToken, nowMs: number): AuthInfo {
     const { tokens, batch, leases, entropy } = this.#parts;
     const creationTimeMs = Math.floor(nowMs);
     const entry: TokenEntry = {
@@ -68,7 +69,7 @@ export class TokenIssuer {
         ? ""
         : leases.register(tx, {
             kind: "token",
-            path: entry.path,
+            path: leasePath ?? entry.path,
             mountUuid,
             tokenHash: hash,
             issueTimeMs: creationTimeMs,

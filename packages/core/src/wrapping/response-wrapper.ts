@@ -8,7 +8,7 @@ import { encodeJson, formatTimestamp, LogicalError, parseJson, STORED_JSON_LIMIT
 import { fromUtf8, present, utf8 } from "@strongroom/runtime";
 import type { Transaction } from "@strongroom/storage";
 import { envelopeJson } from "../envelope.ts";
-import { SYSTEM_MOUNT } from "../mount-entry.ts";
+import { TOKEN_MOUNT } from "../mount-entry.ts";
 import type { CoreRequest, CoreResult, WrapInfo } from "../request.ts";
 import { WRAPPING_POLICY } from "../token/policy-names.ts";
 import { PLAIN_TOKEN, type TokenEntry } from "../token/token-entry.ts";
@@ -18,6 +18,7 @@ import type { TokenServices } from "../token/token-services.ts";
 /** Below the token's cubbyhole, as Vault has them. */
 const RESPONSE = "response";
 const WRAP_INFO = "wrapinfo";
+const LEASE_PATH = `${TOKEN_MOUNT.path}${WRAPPING_POLICY}`;
 
 /** What is known of a wrapped answer without opening it. */
 export interface Wrapping {
@@ -124,7 +125,8 @@ export class ResponseWrapper {
         ttlSeconds,
         explicitMaxTtlSeconds: ttlSeconds,
         noDefaultPolicy: true,
-        mountUuid: SYSTEM_MOUNT.uuid,
+        mountUuid: TOKEN_MOUNT.uuid,
+        leasePath: LEASE_PATH,
         internal: {},
       },
       creationTimeMs,

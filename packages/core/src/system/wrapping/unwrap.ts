@@ -13,7 +13,7 @@ export function unwrapPath({ wrapper }: SystemServices): SystemPath {
         handler: (context, _request, fields) => {
           const own = SystemContext.of(context);
           const found = wrapper.find(own.transaction, presentedToken(own, fields.get("token")), own.nowMs);
-          return { kind: "data", data: { json: new RawJson(wrapper.unwrap(own.transaction, found)) } };
+          return { kind: "data", data: new RawJson(wrapper.unwrap(own.transaction, found)) };
         },
       },
     },

@@ -14,9 +14,7 @@ export function wrapPath(_services: SystemServices): SystemPath {
           if (SystemContext.of(context).request.wrapTtlSeconds === undefined) {
             throw new LogicalError("invalid_request", "endpoint requires response wrapping to be used");
           }
-          const members = request.body?.members() ?? [];
-          const data = Object.fromEntries(members.map(({ key, value }) => [key, new RawJson(value.bytes().slice())]));
-          return { kind: "data", data };
+          return { kind: "data", data: request.body === undefined ? {} : new RawJson(request.body.bytes().slice()) };
         },
       },
     },
