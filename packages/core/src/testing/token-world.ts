@@ -4,7 +4,6 @@ import { present } from "@strongroom/runtime";
 import { VirtualTime } from "@strongroom/runtime/testing";
 import { cubbyholeFactory, kvFactory } from "@strongroom/secrets";
 import { MemoryStore } from "@strongroom/storage/testing";
-import type { AuditSink } from "../audit-sink.ts";
 import type { CoreResult } from "../request.ts";
 import { authOf, type CallOptions, TestNode } from "./test-node.ts";
 import { wireCode } from "./wire-code.ts";
@@ -28,13 +27,12 @@ export class TokenWorld {
     this.nodes = nodes;
   }
 
-  static async open(backends: readonly BackendFactory[] = [], audit?: AuditSink): Promise<TokenWorld> {
+  static async open(backends: readonly BackendFactory[] = []): Promise<TokenWorld> {
     const time = new VirtualTime();
     const store = new MemoryStore({ clock: time, timers: time });
     const all = [kvFactory, cubbyholeFactory, ...backends];
-    const audited = audit === undefined ? undefined : { audit };
-    const first = new TestNode(all, { store, seed: 1, background: false, ...audited });
-    const second = new TestNode(all, { store, seed: 2, background: false, ...audited });
+    const first = new TestNode(all, { store, seed: 1, background: false });
+    const second = new TestNode(all, { store, seed: 2, background: false });
     await first.initialize();
     second.rootToken = first.rootToken;
     second.unsealKeys = first.unsealKeys;
