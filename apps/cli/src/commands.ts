@@ -58,6 +58,142 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Check audit records for changes and gaps",
     load: async () => (await import("./commands/audit-verify.ts")).auditVerify,
   },
+  login: {
+    summary: "Log in and keep the token",
+    load: async () => (await import("./commands/login.ts")).login,
+  },
+  unwrap: {
+    summary: "Give the answer that a wrapping token holds",
+    load: async () => (await import("./commands/unwrap.ts")).unwrap,
+  },
+  patch: {
+    summary: "Change part of what is at a path",
+    load: async () => (await import("./commands/patch.ts")).patch,
+  },
+  "path-help": {
+    summary: "Show the server's help for a path",
+    load: async () => (await import("./commands/path-help.ts")).pathHelp,
+  },
+  "print token": {
+    summary: "Print the token in use",
+    load: async () => (await import("./commands/print-token.ts")).printToken,
+  },
+  "kv patch": {
+    summary: "Write a new version of a secret, changed in part",
+    load: async () => (await import("./commands/kv-patch.ts")).kvPatch,
+  },
+  "kv enable-versioning": {
+    summary: "Give the secrets of a mount versions",
+    load: async () => (await import("./commands/kv-enable-versioning.ts")).kvEnableVersioning,
+  },
+  "secrets list": {
+    summary: "List secrets engines",
+    load: async () => (await import("./commands/secrets-list.ts")).secretsList,
+  },
+  "secrets enable": {
+    summary: "Mount a secrets engine",
+    load: async () => (await import("./commands/secrets-enable.ts")).secretsEnable,
+  },
+  "secrets disable": {
+    summary: "Take a secrets engine away",
+    load: async () => (await import("./commands/secrets-disable.ts")).secretsDisable,
+  },
+  "secrets tune": {
+    summary: "Change a secrets engine's settings",
+    load: async () => (await import("./commands/secrets-tune.ts")).secretsTune,
+  },
+  "secrets move": {
+    summary: "Move a secrets engine",
+    load: async () => (await import("./commands/secrets-move.ts")).secretsMove,
+  },
+  "auth list": {
+    summary: "List auth methods",
+    load: async () => (await import("./commands/auth-list.ts")).authList,
+  },
+  "auth enable": {
+    summary: "Mount an auth method",
+    load: async () => (await import("./commands/auth-enable.ts")).authEnable,
+  },
+  "auth disable": {
+    summary: "Take an auth method away",
+    load: async () => (await import("./commands/auth-disable.ts")).authDisable,
+  },
+  "auth tune": {
+    summary: "Change an auth method's settings",
+    load: async () => (await import("./commands/auth-tune.ts")).authTune,
+  },
+  "auth move": {
+    summary: "Move an auth method",
+    load: async () => (await import("./commands/auth-move.ts")).authMove,
+  },
+  "auth help": {
+    summary: "Show an auth method's help",
+    load: async () => (await import("./commands/auth-help.ts")).authHelp,
+  },
+  "policy list": {
+    summary: "List policies",
+    load: async () => (await import("./commands/policy-list.ts")).policyList,
+  },
+  "policy read": {
+    summary: "Print a policy",
+    load: async () => (await import("./commands/policy-read.ts")).policyRead,
+  },
+  "policy write": {
+    summary: "Write a policy",
+    load: async () => (await import("./commands/policy-write.ts")).policyWrite,
+  },
+  "policy delete": {
+    summary: "Remove a policy",
+    load: async () => (await import("./commands/policy-delete.ts")).policyDelete,
+  },
+  "policy fmt": {
+    summary: "Check a policy and tidy its text",
+    load: async () => (await import("./commands/policy-fmt.ts")).policyFmt,
+  },
+  "policy explain": {
+    summary: "Say why a token may or may not do something",
+    load: async () => (await import("./commands/policy-explain.ts")).policyExplain,
+  },
+  "token create": {
+    summary: "Make a token",
+    load: async () => (await import("./commands/token-create.ts")).tokenCreate,
+  },
+  "token renew": {
+    summary: "Have a token live on",
+    load: async () => (await import("./commands/token-renew.ts")).tokenRenew,
+  },
+  "token revoke": {
+    summary: "End a token",
+    load: async () => (await import("./commands/token-revoke.ts")).tokenRevoke,
+  },
+  "token capabilities": {
+    summary: "Show what a token may do at a path",
+    load: async () => (await import("./commands/token-capabilities.ts")).tokenCapabilities,
+  },
+  "lease lookup": {
+    summary: "Show a lease",
+    load: async () => (await import("./commands/lease-lookup.ts")).leaseLookup,
+  },
+  "lease renew": {
+    summary: "Have a lease last longer",
+    load: async () => (await import("./commands/lease-renew.ts")).leaseRenew,
+  },
+  "lease revoke": {
+    summary: "End a lease",
+    load: async () => (await import("./commands/lease-revoke.ts")).leaseRevoke,
+  },
+  "audit list": {
+    summary: "List audit devices",
+    load: async () => (await import("./commands/audit-list.ts")).auditList,
+  },
+  "audit enable": {
+    summary: "Add an audit device",
+    load: async () => (await import("./commands/audit-enable.ts")).auditEnable,
+  },
+  "audit disable": {
+    summary: "Take an audit device away",
+    load: async () => (await import("./commands/audit-disable.ts")).auditDisable,
+  },
   "operator init": {
     summary: "Set up a new cluster and make its key shares",
     load: async () => (await import("./commands/operator-init.ts")).operatorInit,

@@ -18,26 +18,39 @@ export interface KvPath {
   readonly mount: string;
   /** Below the mount. */
   readonly name: string;
+  /** Whether its secrets have versions. */
+  readonly versioned: boolean;
 }
 
-export async function kvPath(api: ServerApi, path: string, mountFlag: string | undefined): Promise<KvPath> {
+/** `needs`: the command makes no sense for secrets without versions. Throws `RemoteError` or `LocalError`. */
+export async function kvPath(
+  api: ServerApi,
+  path: string,
+  mountFlag: string | undefined,
+  needs?: "versions",
+): Promise<KvPath> {
   const full = (mountFlag === undefined ? path : `${trim(mountFlag)}/${trim(path)}`).replace(/^\/+/, "");
   const response = await api.call({ method: "GET", path: `sys/internal/ui/mounts/${full}` }, [404]);
   const mount = response.json?.data?.["path"];
   if (response.status === 404 || typeof mount !== "string")
     throw new RemoteError(`No secrets engine is mounted at ${full}.`, 404);
+  const type = response.json?.data?.["type"];
+  if (type !== "kv" && type !== "generic") {
+    throw new LocalError(`The mount ${mount} is no KV engine. Use strongroom read, write, list and delete with it.`);
+  }
   const options = response.json?.data?.["options"] as { readonly version?: string } | null | undefined;
-  if (options?.version !== "2") {
+  const versioned = options?.version === "2";
+  if (needs === "versions" && !versioned) {
     throw new LocalError(
-      `The mount ${mount} is not a KV engine of version 2. Use strongroom read, write, list and delete with it.`,
+      `The secrets of ${mount} have no versions. Give them some with: strongroom kv enable-versioning ${mount}`,
     );
   }
-  return { mount, name: `${full}/`.startsWith(mount) ? full.slice(mount.length) : "" };
+  return { mount, name: `${full}/`.startsWith(mount) ? full.slice(mount.length) : "", versioned };
 }
 
-/** `secret/` + `data` + `app` = `secret/data/app`. */
-export function endpoint({ mount, name }: KvPath, section: string): string {
-  return `${mount}${section}/${name}`;
+/** `secret/` + `data` + `app` = `secret/data/app`; without versions there are no sections. */
+export function endpoint({ mount, name, versioned }: KvPath, section: string): string {
+  return versioned ? `${mount}${section}/${name}` : `${mount}${name}`;
 }
 
 /** `-versions=1,2 -versions=3`. */

@@ -18,7 +18,7 @@ export function kvVersionsCommand(section: "undelete" | "destroy", description: 
       const versions = versionsFrom(flags.versions);
       if (versions.length === 0) throw new LocalError("No versions given: say which, as in -versions=1,2.");
       const api = new ServerApi(connectionFrom(context, flags));
-      const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount), section);
+      const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount, "versions"), section);
       await api.call({ method: "PUT", path, body: JSON.stringify({ versions }) });
       context.terminal.out(`Success! Data written to: ${path}\n`);
       return EXIT.ok;

@@ -28,7 +28,7 @@ async function dispatch(context: Context, args: readonly string[]): Promise<numb
   const first = args[0];
   if (first !== undefined && VERSION_WORDS.has(first)) return dispatch(context, ["version"]);
   if (first === undefined || HELP_WORDS.has(first)) {
-    const words = args.slice(1).filter((word) => !HELP_WORDS.has(word));
+    const words = args.slice(1).filter((word) => !word.startsWith("-"));
     if (words.length > 0) return dispatch(context, [...words, "-help"]);
     context.terminal.out(overview(""));
     return first === undefined ? EXIT.local : EXIT.ok;

@@ -36,6 +36,8 @@ export interface ApiBody {
   readonly data?: Readonly<Record<string, unknown>> | null;
   readonly errors?: readonly string[];
   readonly warnings?: readonly string[] | null;
+  readonly auth?: Readonly<Record<string, unknown>> | null;
+  readonly wrap_info?: Readonly<Record<string, unknown>> | null;
 }
 
 const TIMEOUT_MS = 60_000;
@@ -121,6 +123,7 @@ export class ServerApi {
     const credential = token ?? connection.token;
     if (credential !== undefined) headers["X-Vault-Token"] = credential;
     if (connection.namespace !== undefined) headers["X-Vault-Namespace"] = connection.namespace;
+    if (connection.wrapTtl !== undefined) headers["X-Vault-Wrap-TTL"] = connection.wrapTtl;
     if (body !== undefined) {
       headers["Content-Type"] = method === "PATCH" ? "application/merge-patch+json" : "application/json";
       headers["Content-Length"] = String(Buffer.byteLength(body));

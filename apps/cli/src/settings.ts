@@ -3,9 +3,8 @@
  * so that a machine that is set up for Vault needs no change.
  */
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { type Context, LocalError } from "./command.ts";
+import { storedToken } from "./token-file.ts";
 
 export const CONNECTION_FLAGS = {
   address: {
@@ -37,6 +36,11 @@ export const CONNECTION_FLAGS = {
     value: "PATH",
     help: "Namespace of the request. STRONGROOM_NAMESPACE, VAULT_NAMESPACE.",
   },
+  "wrap-ttl": {
+    kind: "string",
+    value: "DURATION",
+    help: "Have the answer wrapped: what comes back is a token, good once within this time. STRONGROOM_WRAP_TTL, VAULT_WRAP_TTL.",
+  },
 } as const;
 
 export const FORMAT_FLAG = {
@@ -61,6 +65,8 @@ export interface Connection {
   readonly skipVerify: boolean;
   readonly namespace: string | undefined;
   readonly token: string | undefined;
+  /** A duration; undefined: answers come as they are. */
+  readonly wrapTtl: string | undefined;
 }
 
 interface ConnectionFlagValues {
@@ -70,6 +76,7 @@ interface ConnectionFlagValues {
   readonly "tls-server-name": string | undefined;
   readonly "tls-skip-verify": boolean;
   readonly namespace: string | undefined;
+  readonly "wrap-ttl": string | undefined;
 }
 
 const DEFAULT_ADDRESS = "https://127.0.0.1:8200";
@@ -85,7 +92,8 @@ export function connectionFrom(context: Context, flags: ConnectionFlagValues): C
     serverName: flags["tls-server-name"] ?? fromEnvironment(environment, "TLS_SERVER_NAME"),
     skipVerify: flags["tls-skip-verify"] || isTrue(fromEnvironment(environment, "SKIP_VERIFY")),
     namespace: flags.namespace ?? fromEnvironment(environment, "NAMESPACE"),
-    token: fromEnvironment(environment, "TOKEN") ?? tokenFromHelper(environment),
+    token: fromEnvironment(environment, "TOKEN") ?? storedToken(environment),
+    wrapTtl: flags["wrap-ttl"] ?? fromEnvironment(environment, "WRAP_TTL"),
   };
 }
 
@@ -111,15 +119,6 @@ function fromEnvironment(environment: Context["environment"], name: string): str
 
 function isTrue(value: string | undefined): boolean {
   return value !== undefined && ["1", "t", "true"].includes(value.toLowerCase());
-}
-
-function tokenFromHelper(environment: Context["environment"]): string | undefined {
-  try {
-    const token = readFileSync(join(environment["HOME"] ?? homedir(), ".vault-token"), "utf8").trim();
-    return token === "" ? undefined : token;
-  } catch {
-    return undefined;
-  }
 }
 
 function parseAddress(text: string): URL {

@@ -18,6 +18,7 @@ export {
   PermissionDeniedError,
 } from "./errors.ts";
 export type { Lease, LeaseStore, NewLease, TokenExpiry } from "./lease/lease-store.ts";
+export { formatPolicy, parsePolicy } from "./policy/index.ts";
 export type { AuthInfo, CoreRequest, CoreResult, JsonMembers, LeaseInfo, WrapInfo } from "./request.ts";
 export type { InitializeOptions, SealGate, SealStatus } from "./seal-gate.ts";
 export type { TokenEntry } from "./token/token-entry.ts";

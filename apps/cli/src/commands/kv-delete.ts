@@ -18,7 +18,7 @@ export const kvDelete: Command = defineCommand({
   async run(context, { flags, positional }) {
     const versions = versionsFrom(flags.versions);
     const api = new ServerApi(connectionFrom(context, flags));
-    const target = await kvPath(api, positional[0] ?? "", flags.mount);
+    const target = await kvPath(api, positional[0] ?? "", flags.mount, versions.length === 0 ? undefined : "versions");
     const path = endpoint(target, versions.length === 0 ? "data" : "delete");
     await api.call(
       versions.length === 0 ? { method: "DELETE", path } : { method: "PUT", path, body: JSON.stringify({ versions }) },

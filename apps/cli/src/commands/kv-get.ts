@@ -1,4 +1,4 @@
-import { type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand, LocalError } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
@@ -21,7 +21,20 @@ export const kvGet: Command = defineCommand({
   async run(context, { flags, positional }) {
     const format = formatFrom(context, flags.format);
     const api = new ServerApi(connectionFrom(context, flags));
-    const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount), "data");
+    const target = await kvPath(api, positional[0] ?? "", flags.mount);
+    const path = endpoint(target, "data");
+    if (!target.versioned) {
+      if (flags.version !== undefined) throw new LocalError(`The secrets of ${target.mount} have no versions.`);
+      const plain = await api.call({ method: "GET", path }, [404]);
+      if (plain.status === 404) throw new RemoteError(`No value found at ${path}`, 404);
+      const body = plain.json ?? {};
+      return print(
+        context,
+        format,
+        { body, table: () => `====== Data ======\n${keyValueTable(body.data ?? {})}` },
+        flags.field,
+      );
+    }
     const query = flags.version === undefined ? {} : { version: String(flags.version) };
     const response = await api.call({ method: "GET", path, query }, [404]);
     const body = response.json ?? {};

@@ -10,7 +10,7 @@ export const kvMetadataDelete: Command = defineCommand({
   positional: { min: 1, max: 1 },
   async run(context, { flags, positional }) {
     const api = new ServerApi(connectionFrom(context, flags));
-    const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount), "metadata");
+    const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount, "versions"), "metadata");
     await api.call({ method: "DELETE", path });
     context.terminal.out(`Success! Data deleted (if it existed) at: ${path}\n`);
     return EXIT.ok;

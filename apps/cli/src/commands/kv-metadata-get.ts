@@ -12,7 +12,7 @@ export const kvMetadataGet: Command = defineCommand({
   async run(context, { flags, positional }) {
     const format = formatFrom(context, flags.format);
     const api = new ServerApi(connectionFrom(context, flags));
-    const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount), "metadata");
+    const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount, "versions"), "metadata");
     const response = await api.call({ method: "GET", path }, [404]);
     if (response.status === 404) throw new RemoteError(`No value found at ${path}`, 404);
     const body = response.json ?? {};

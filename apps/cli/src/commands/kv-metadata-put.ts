@@ -33,7 +33,7 @@ export const kvMetadataPut: Command = defineCommand({
     if (flags["custom-metadata"].length > 0)
       request["custom_metadata"] = Object.fromEntries(flags["custom-metadata"].map(note));
     const api = new ServerApi(connectionFrom(context, flags));
-    const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount), "metadata");
+    const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount, "versions"), "metadata");
     await api.call({ method: "PUT", path, body: JSON.stringify(request) });
     context.terminal.out(`Success! Data written to: ${path}\n`);
     return EXIT.ok;

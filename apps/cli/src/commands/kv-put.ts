@@ -1,4 +1,4 @@
-import { type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
@@ -25,7 +25,15 @@ export const kvPut: Command = defineCommand({
     const data = await dataArguments(context, args);
     const format = formatFrom(context, flags.format);
     const api = new ServerApi(connectionFrom(context, flags));
-    const target = endpoint(await kvPath(api, path, flags.mount), "data");
+    const found = await kvPath(api, path, flags.mount);
+    const target = endpoint(found, "data");
+    if (!found.versioned) {
+      if (flags.cas !== undefined)
+        throw new LocalError(`The secrets of ${found.mount} have no versions, so -cas has none to name.`);
+      await api.call({ method: "PUT", path: target, body: data });
+      if (format === "table") context.terminal.out(`Success! Data written to: ${target}\n`);
+      return EXIT.ok;
+    }
     // The data is spliced in as text: what the user's file says is what is stored, digit by digit.
     const options = flags.cas === undefined ? "" : `,"options":{"cas":${flags.cas}}`;
     const body = (await api.call({ method: "PUT", path: target, body: `{"data":${data}${options}}` })).json ?? {};

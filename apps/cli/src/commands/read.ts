@@ -1,6 +1,6 @@
 import { type Command, defineCommand } from "../command.ts";
-import { print } from "../output.ts";
 import { queryArguments } from "../query-arguments.ts";
+import { printSecret } from "../secret-output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
@@ -24,6 +24,6 @@ export const read: Command = defineCommand({
       return 0;
     }
     const body = response.json ?? {};
-    return print(context, format, { body, fields: body.data ?? body }, flags.field);
+    return printSecret(context, format, body, flags.field);
   },
 });

@@ -1,6 +1,6 @@
 import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
-import { print } from "../output.ts";
+import { printSecret } from "../secret-output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
@@ -31,6 +31,6 @@ export const write: Command = defineCommand({
       if (flags.field === undefined && format === "table") context.terminal.out(`Success! Data written to: ${path}\n`);
       return EXIT.ok;
     }
-    return print(context, format, { body: response.json, fields: response.json.data ?? response.json }, flags.field);
+    return printSecret(context, format, response.json, flags.field);
   },
 });

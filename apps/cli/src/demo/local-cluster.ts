@@ -332,6 +332,7 @@ export class LocalCluster {
       serverName: undefined,
       skipVerify: false,
       namespace: undefined,
+      wrapTtl: undefined,
       token: this.#rootToken === "" ? undefined : this.#rootToken,
     });
   }
