@@ -329,7 +329,6 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     find: "this.#giveUp((round) => nowMs - round.askedAtMs >= this.#retryMs);",
     replace: "this.#giveUp((round) => nowMs - round.askedAtMs < 0);",
     tests: ["replica/read-service"],
-    simulation: "replica",
   },
   {
     name: "not-committed-too-early",
