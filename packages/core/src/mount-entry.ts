@@ -105,22 +105,32 @@ interface StoredV1 {
   readonly closing: readonly string[];
 }
 
-export function encodeMountTable(table: MountTableState): Uint8Array {
-  return utf8(JSON.stringify({ version: VERSION, ...table }));
+/** What says nothing is left out: the table is one row, and shall hold many mounts. */
+export function encodeMountTable({ mounts, closing, tuned }: MountTableState): Uint8Array {
+  const brief = (entries: readonly MountEntry[]): readonly object[] => entries.map(withoutDefaults);
+  const table = { version: VERSION, mounts: brief(mounts), closing: brief(closing), tuned: brief(tuned) };
+  return utf8(JSON.stringify(table));
 }
 
 /** The bytes come out of the barrier, so they are what some version of this program wrote. */
 export function decodeMountTable(bytes: Uint8Array): MountTableState {
   const { version, ...stored } = JSON.parse(fromUtf8(bytes)) as { version: number };
   if (version === 1) {
-    const old = stored as StoredV1;
-    const nameless = { path: "", type: "", accessor: "" };
-    return {
-      mounts: old.mounts.map((entry) => ({ ...PLAIN_MOUNT, ...nameless, uuid: "", ...entry })),
-      closing: old.closing.map((uuid) => ({ ...PLAIN_MOUNT, ...nameless, uuid })),
-      tuned: [],
-    };
+    const { mounts, closing } = stored as StoredV1;
+    return { mounts: mounts.map(whole), closing: closing.map((uuid) => whole({ uuid })), tuned: [] };
   }
   assert(version === VERSION, `the mount table has version ${version}, this program knows ${VERSION}`);
-  return stored as MountTableState;
+  const { mounts, closing, tuned } = stored as Readonly<Record<keyof MountTableState, readonly Partial<MountEntry>[]>>;
+  return { mounts: mounts.map(whole), closing: closing.map(whole), tuned: tuned.map(whole) };
+}
+
+function whole(stored: Partial<MountEntry>): MountEntry {
+  return { ...PLAIN_MOUNT, path: "", type: "", accessor: "", uuid: "", ...stored };
+}
+
+function withoutDefaults(entry: MountEntry): object {
+  const defaults: Readonly<Record<string, unknown>> = PLAIN_MOUNT;
+  return Object.fromEntries(
+    Object.entries(entry).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])),
+  );
 }

@@ -38,7 +38,7 @@ export async function awaitRevocation(
   wait: WaitOptions,
   look: (tx: Transaction) => Promise<Revocation>,
 ): Promise<void> {
-  const changes = new Changes(store, wait.deadlineMs - MARGIN_MS);
+  const changes = new Changes(store, wait.deadlineMs - MARGIN_MS, wait.signal);
   try {
     for (;;) {
       const seen = changes.next();
@@ -55,15 +55,18 @@ export async function awaitRevocation(
   }
 }
 
-/** Tells of changes of leases, and of the deadline. */
+/** Tells of changes of leases, of the deadline, and of a client that is gone. */
 class Changes {
   readonly #closers: (() => void)[];
   #wake: ((what: "change" | "deadline") => void) | undefined;
   #late = false;
 
-  constructor(store: ReplicatedStore, deadlineMs: number) {
+  constructor(store: ReplicatedStore, deadlineMs: number, signal: AbortSignal | undefined) {
+    const stop = (): void => this.#wake?.("change");
+    signal?.addEventListener("abort", stop);
     const afterMs = Math.max(0, deadlineMs - store.clock.monotonicMs());
     this.#closers = [
+      () => signal?.removeEventListener("abort", stop),
       store.onInvalidation((event) => {
         if (event.type === "all" || event.keys.some((key) => key[0] === KEY_KIND.index)) this.#wake?.("change");
       }),

@@ -53,8 +53,10 @@ async function renew(
   incrementSeconds: number,
 ): Promise<readonly string[]> {
   const { transaction, nowMs, entropy } = context;
-  const mount = mounts.table(transaction, "write").byUuid.get(ref.mountUuid);
-  if (mount === undefined) throw noSuchLease();
+  const { byUuid, byPath } = mounts.table(transaction, "write");
+  const mount = byUuid.get(ref.mountUuid);
+  // Of a mount that is closing nothing lives on.
+  if (mount === undefined || byPath.get(mount.entry.path) !== mount) throw noSuchLease();
   const { issueTimeMs, expireTimeMs, internal } = entry;
   const path = ref.path.slice(0, Math.max(0, ref.path.lastIndexOf("/")));
   const held = { leaseId, path, issueTimeMs, expireTimeMs, incrementSeconds, internal };

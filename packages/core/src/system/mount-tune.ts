@@ -49,7 +49,7 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
     synopsis: "A mount's settings.",
     description: "Times are answered in seconds, the mount's own or else the system's.",
   });
-  return { path, access: "policy", run: "transaction", reply: "top-level" };
+  return { path, access: category === "auth" ? "sudo" : "policy", run: "transaction", reply: "top-level" };
 }
 
 function tune(mounts: Mounts, tx: Transaction, entry: MountEntry, fields: Fields<typeof FIELDS>): void {

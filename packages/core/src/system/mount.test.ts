@@ -1,8 +1,8 @@
 import { defineBackend, definePath } from "@strongroom/logical";
 import { kvFactory } from "@strongroom/secrets";
-import { runTransaction } from "@strongroom/storage";
+import { LIMITS, runTransaction } from "@strongroom/storage";
 import { beforeEach, describe, expect, it } from "vitest";
-import { decodeMountTable } from "../mount-entry.ts";
+import { decodeMountTable, encodeMountTable, PLAIN_MOUNT } from "../mount-entry.ts";
 import { Mounts } from "../mounts.ts";
 import { bodyOf, TestNode } from "../testing/test-node.ts";
 import { wireCode } from "../testing/wire-code.ts";
@@ -252,7 +252,20 @@ describe("sys/remount", () => {
   });
 });
 
-describe("decodeMountTable", () => {
+describe("the mount table", () => {
+  it("holds thousands of mounts in its one row", () => {
+    const entry = { ...PLAIN_MOUNT, path: "team/kv/", type: "kv", uuid: "u".repeat(36), accessor: "kv_00000000" };
+    const mounts = Array.from({ length: 4000 }, (_, i) => ({
+      ...entry,
+      path: `team-${i}/kv/`,
+      options: { version: "2" },
+    }));
+    const state = { mounts, closing: [], tuned: [{ ...entry, forceNoCache: true }] };
+    const bytes = encodeMountTable(state);
+    expect(bytes.length).toBeLessThan(LIMITS.rowBytes);
+    expect(decodeMountTable(bytes)).toEqual(state);
+  });
+
   it("reads the first version, whose closing mounts were uuids", () => {
     const stored = { version: 1, mounts: [{ path: "secret/", type: "kv", uuid: "u", accessor: "a" }], closing: ["v"] };
     const table = decodeMountTable(Buffer.from(JSON.stringify(stored)));

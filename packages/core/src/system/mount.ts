@@ -94,7 +94,8 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
       "A mount that is taken away can be reached by nobody from the answer on; its leases are revoked and its rows deleted " +
       "behind the answer. The path is free at once, and what is mounted there next is a new mount.",
   });
-  return { path, access: "policy", run: "transaction", reply: auth ? "top-level" : "envelope" };
+  // Who enables auth methods decides who may log in.
+  return { path, access: auth ? "sudo" : "policy", run: "transaction", reply: "top-level" };
 }
 
 /** All mounts of a category, built-in ones among them. */
