@@ -22,6 +22,8 @@ export interface ApiRequest {
   /** A JSON text, sent as it is. */
   readonly body?: string;
   readonly token?: string;
+  /** For this request; else the connection's. */
+  readonly wrapTtl?: string;
 }
 
 export interface ApiResponse {
@@ -71,7 +73,7 @@ export class ServerApi {
     if (method === "LIST") search.set("list", "true");
     const encoded = path.split("/").map(encodeURIComponent).join("/");
     const text = `/v1/${encoded}${search.size === 0 ? "" : `?${search.toString()}`}`;
-    const response = await this.#exchange(method === "LIST" ? "GET" : method, text, body, request.token);
+    const response = await this.#exchange(method === "LIST" ? "GET" : method, text, body, request);
     return { ...response, json: parseBody(response.text) };
   }
 
@@ -84,7 +86,7 @@ export class ServerApi {
 
   /** The answer's bytes as they come. Throws as `call`; one that breaks off ends the stream with an error. */
   async download(request: ApiRequest): Promise<AsyncIterable<Uint8Array>> {
-    const response = await this.#request(request.method, `/v1/${request.path}`, undefined, request.token);
+    const response = await this.#request(request.method, `/v1/${request.path}`, undefined, request);
     const status = response.statusCode ?? 0;
     if (status < 300) return response as AsyncIterable<Uint8Array>;
     const text = await readAll(response);
@@ -106,9 +108,9 @@ export class ServerApi {
     method: string,
     path: string,
     body: string | undefined,
-    token: string | undefined,
+    own: Pick<ApiRequest, "token" | "wrapTtl">,
   ): Promise<{ status: number; text: string }> {
-    const response = await this.#request(method, path, body, token);
+    const response = await this.#request(method, path, body, own);
     return { status: response.statusCode ?? 0, text: await readAll(response) };
   }
 
@@ -116,14 +118,15 @@ export class ServerApi {
     method: string,
     path: string,
     body: string | undefined,
-    token: string | undefined,
+    own: Pick<ApiRequest, "token" | "wrapTtl">,
   ): Promise<IncomingMessage> {
     const connection = this.#connection;
     const headers: Record<string, string> = { "X-Vault-Request": "true" };
-    const credential = token ?? connection.token;
+    const credential = own.token ?? connection.token;
+    const wrapTtl = own.wrapTtl ?? connection.wrapTtl;
     if (credential !== undefined) headers["X-Vault-Token"] = credential;
     if (connection.namespace !== undefined) headers["X-Vault-Namespace"] = connection.namespace;
-    if (connection.wrapTtl !== undefined) headers["X-Vault-Wrap-TTL"] = connection.wrapTtl;
+    if (wrapTtl !== undefined) headers["X-Vault-Wrap-TTL"] = wrapTtl;
     if (body !== undefined) {
       headers["Content-Type"] = method === "PATCH" ? "application/merge-patch+json" : "application/json";
       headers["Content-Length"] = String(Buffer.byteLength(body));
