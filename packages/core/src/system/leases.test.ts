@@ -180,8 +180,8 @@ describe("leases", () => {
     const accessor = (bodyOf(await leader.call("read", "sys/mounts/db")) as { accessor: string }).accessor;
     outside.failing = true;
     await leader.call("delete", "sys/mounts/db");
-    for (let i = 0; i < 400; i++) {
-      time.advance(1000);
+    for (let i = 0; i < 50; i++) {
+      time.advance(10_000);
       await new Promise((resolve) => void setImmediate(resolve));
     }
     await expect
@@ -198,6 +198,85 @@ describe("leases", () => {
     await leader.call("delete", "sys/mounts/db");
     await expect.poll(async () => (await leader.store.rows()).length).toBe(rows - 1);
     expect(outside.live.size).toBe(1);
+  });
+
+  const tokenOf = async (body: unknown): Promise<string> => {
+    const made = await leader.call("update", "auth/token/create", { body });
+    if (made.kind !== "data" || made.auth === undefined) throw new Error("no token was made");
+    return Buffer.from(made.auth.clientToken).toString("latin1");
+  };
+
+  it("of a batch token end with it, and cannot be renewed past it", async () => {
+    await leader.call("update", "sys/policies/acl/app", {
+      body: { policy: 'path "db/creds/*" { capabilities = ["read"] }' },
+    });
+    const token = await tokenOf({ type: "batch", ttl: "10m", policies: ["app"] });
+    const result = (await follower.call("read", "db/creds/app", { token })) as Data;
+    expect(result.lease).toMatchObject({ renewable: false, ttlSeconds: 600 });
+    expect(await failure("sys/leases/renew", { lease_id: result.lease?.leaseId })).toContain("lease is not renewable");
+    for (let i = 0; i < 61; i++) {
+      time.advance(10_000);
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    await expect.poll(() => outside.live.size).toBe(0);
+  });
+
+  it("of a service token end when it is revoked, and nobody else's do", async () => {
+    const token = await tokenOf({ ttl: "2h", policies: ["root"] });
+    const own = (await follower.call("read", "db/creds/app", { token })) as Data;
+    const other = await grant();
+    await follower.call("update", "auth/token/revoke", { body: { token } });
+    await expect.poll(() => lookup(own.lease?.leaseId ?? "")).toBeUndefined();
+    expect([outside.live.size, await lookup(other.id)]).toMatchObject([1, { ttl: 3600 }]);
+  });
+
+  it("are nobody's to look up, renew or revoke who is not allowed to, by any path", async () => {
+    const { id } = await grant();
+    await leader.call("update", "sys/policies/acl/own", {
+      body: { policy: 'path "db/creds/mine" { capabilities = ["read"] }' },
+    });
+    const token = await tokenOf({ policies: ["own"], no_default_policy: true });
+    for (const path of ["leases/lookup", "leases/renew", "leases/revoke", "renew", "revoke"]) {
+      const body = { lease_id: id };
+      expect(await wireCode(follower.call("update", `sys/${path}`, { token, body })), path).toMatch(
+        /^permission_denied/,
+      );
+      if (path === "leases/lookup") continue;
+      expect(await wireCode(follower.call("update", `sys/${path}/${id}`, { token })), path).toMatch(
+        /^permission_denied/,
+      );
+    }
+    for (const path of ["leases/revoke-prefix/db", "leases/revoke-force/db", "revoke-prefix/db", "revoke-force/db"]) {
+      expect(await wireCode(follower.call("update", `sys/${path}`, { token })), path).toMatch(/^permission_denied/);
+    }
+    expect(await lookup(id)).toMatchObject({ ttl: 3600 });
+  });
+
+  it("and their lists need sudo, as prefixes and force do", async () => {
+    await grant();
+    const policy = 'path "sys/*" { capabilities = ["read", "list", "update"] }';
+    await leader.call("update", "sys/policies/acl/operator", { body: { policy } });
+    const token = await tokenOf({ policies: ["operator"], no_default_policy: true });
+    for (const path of ["sys/leases/lookup/", "sys/leases/lookup/db/"]) {
+      expect(await wireCode(follower.call("list", path, { token })), path).toMatch(/^permission_denied/);
+    }
+    expect(await wireCode(follower.call("read", "sys/leases", { token }))).toMatch(/^permission_denied/);
+    for (const path of ["revoke-prefix/db", "leases/revoke-force/db", "remount"]) {
+      expect(await wireCode(follower.call("update", `sys/${path}`, { token, body: {} })), path).toMatch(
+        /^permission_denied/,
+      );
+    }
+    expect(await wireCode(follower.call("update", "sys/auth/x", { token, body: { type: "x" } }))).toMatch(
+      /^permission_denied/,
+    );
+    expect(outside.live.size).toBe(1);
+  });
+
+  it("are not given with a token's last use", async () => {
+    const token = await tokenOf({ policies: ["root"], num_uses: 1 });
+    expect(await wireCode(follower.call("read", "db/creds/app", { token }))).toContain("token had one use left");
+    expect(await wireCode(follower.call("read", "auth/token/lookup-self", { token }))).toMatch(/^permission_denied/);
+    expect(bodyOf(await follower.call("list", "sys/leases/lookup/"))).not.toMatchObject({ keys: ["db/"] });
   });
 
   it("are tidied in the background", async () => {
