@@ -284,3 +284,27 @@ describe("approle", () => {
     }
   });
 });
+
+describe("an auth method that is taken away", () => {
+  it("takes its tokens along at once, and their children; orphans live on", async () => {
+    await node.call("update", "auth/userpass/users/alice", { body: { password: "p", token_policies: "maker" } });
+    await node.call("update", "sys/policies/acl/maker", {
+      body: { policy: 'path "auth/token/create*" { capabilities = ["update", "sudo"] }' },
+    });
+    const made = async (body: object, token: string): Promise<string> => {
+      const result = await node.call("update", "auth/token/create", { body, token });
+      if (result.kind !== "data" || result.auth === undefined) throw new Error("no auth");
+      return Buffer.from(result.auth.clientToken).toString();
+    };
+    const { token } = await login("auth/userpass/login/alice", { password: "p" });
+    const child = await made({}, token);
+    const orphan = await made({ no_parent: true }, token);
+    const batch = await made({ type: "batch", ttl: "1h" }, token);
+    await node.call("update", "sys/auth/other", { body: { type: "userpass" } });
+    const lives = (presented: string) => wireCode(node.call("read", "auth/token/lookup-self", { token: presented }));
+    for (const each of [token, child, orphan, batch]) expect(await lives(each)).toBe("ok");
+    await node.call("delete", "sys/auth/userpass");
+    for (const each of [token, child, batch]) expect(await lives(each)).toMatch(/^permission_denied/);
+    expect(await lives(orphan)).toBe("ok");
+  });
+});

@@ -80,7 +80,7 @@ export class Core {
       },
     });
     const mountSweeper = new MountSweeper({ mounts, leases: leases.tasks, logger });
-    const tokens = tokenServices({ barrier, leases: leases.manager, entropy });
+    const tokens = tokenServices({ barrier, mounts, leases: leases.manager, entropy });
     this.#tokens = tokens;
     const tokenSweeper = new TokenSweeper(tokens);
     this.#policies = new PolicyStore(barrier);

@@ -61,6 +61,8 @@ export interface MountTable {
   readonly byPath: ReadonlyMap<string, Mount>;
   /** Those that are closing too: their leases are still to be revoked. */
   readonly byUuid: ReadonlyMap<string, Mount>;
+  /** Of those that are there, not closing. */
+  readonly uuids: ReadonlySet<string>;
   /** What core serves itself, with what was said of it. */
   readonly system: MountView;
   readonly token: MountView;
@@ -197,7 +199,8 @@ export class Mounts {
     }
     this.#running = running;
     const builtIn = (mount: MountEntry): MountView => this.#view(builtInMount(state, mount));
-    return { state, byPath, byUuid: running, system: builtIn(SYSTEM_MOUNT), token: builtIn(TOKEN_MOUNT) };
+    const uuids = new Set(state.mounts.map(({ uuid }) => uuid));
+    return { state, byPath, byUuid: running, uuids, system: builtIn(SYSTEM_MOUNT), token: builtIn(TOKEN_MOUNT) };
   }
 
   /** Nothing for a type or an option that this program does not know yet: its requests find no mount, all others are served. */

@@ -6,6 +6,7 @@ import { type Caller, Networks } from "@strongroom/logical";
 import { present } from "@strongroom/runtime";
 import type { Transaction } from "@strongroom/storage";
 import { PermissionDeniedError } from "../errors.ts";
+import type { Mounts } from "../mounts.ts";
 import type { BatchTokens } from "./batch-tokens.ts";
 import type { TokenEntry } from "./token-entry.ts";
 import { isBatchId } from "./token-id.ts";
@@ -36,10 +37,12 @@ interface Circumstances {
 export class Authenticator {
   readonly #tokens: TokenStore;
   readonly #batch: BatchTokens;
+  readonly #mounts: Mounts;
 
-  constructor(parts: { readonly tokens: TokenStore; readonly batch: BatchTokens }) {
+  constructor(parts: { readonly tokens: TokenStore; readonly batch: BatchTokens; readonly mounts: Mounts }) {
     this.#tokens = parts.tokens;
     this.#batch = parts.batch;
+    this.#mounts = parts.mounts;
   }
 
   /** Throws `SealedError`. */
@@ -65,7 +68,14 @@ export class Authenticator {
   }
 
   /** As `authenticate`, from wherever it comes; undefined for one that is not good. */
-  find(tx: Transaction, { hash, batch }: Presented, mode: Mode, nowMs: number): TokenEntry | undefined {
+  find(tx: Transaction, presented: Presented, mode: Mode, nowMs: number): TokenEntry | undefined {
+    const entry = this.#find(tx, presented, mode, nowMs);
+    // An auth method that is taken away takes its tokens along at once, batch tokens too; the sweep follows.
+    if (entry === undefined || entry.origin === "") return entry;
+    return this.#mounts.table(tx, mode).uuids.has(entry.origin) ? entry : undefined;
+  }
+
+  #find(tx: Transaction, { hash, batch }: Presented, mode: Mode, nowMs: number): TokenEntry | undefined {
     if (batch === undefined) return this.#tokens.live(tx, hash, mode, nowMs);
     if (hasExpired(batch, nowMs)) return undefined;
     const { parentHash } = batch;

@@ -93,6 +93,7 @@ export function decideToken(wish: TokenWish, maker: Maker): DecidedToken {
     boundCidrs: endless ? [] : boundCidrs,
     role: named?.name ?? "",
     entityId: parent.entityId,
+    origin: orphan ? "" : parent.origin,
     noDefaultPolicy: wish.noDefaultPolicy,
     mountUuid: mount.uuid,
     internal: {},

@@ -62,6 +62,7 @@ export function issueLogin(
       boundCidrs: grant.boundCidrs,
       role: "",
       entityId: "",
+      origin: mount.uuid,
       noDefaultPolicy: grant.noDefaultPolicy,
       mountUuid: mount.uuid,
       internal: grant.internal,

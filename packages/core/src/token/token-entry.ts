@@ -35,6 +35,8 @@ export interface TokenEntry {
   readonly role: string;
   /** Empty: no entity. */
   readonly entityId: string;
+  /** The uuid of the auth mount that it, or the token it descends from, was got from: it ends with that. Empty: none. */
+  readonly origin: string;
   readonly noDefaultPolicy: boolean;
   /** Refused everywhere, and being deleted with all that belongs to it. */
   readonly closing: boolean;
@@ -73,6 +75,7 @@ export const PLAIN_TOKEN: Omit<TokenEntry, "accessor" | "policies" | "path" | "d
   boundCidrs: [],
   role: "",
   entityId: "",
+  origin: "",
   noDefaultPolicy: false,
   closing: false,
   leaseHandle: "",
