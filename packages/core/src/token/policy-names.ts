@@ -1,5 +1,6 @@
 /** Names of policies as tokens hold them: in lower case, without blanks around them, each once, in order. */
 import { LogicalError } from "@strongroom/logical";
+import { asciiLowerCase } from "../policy/ascii.ts";
 import { ROOT_POLICY } from "../policy/index.ts";
 
 export const DEFAULT_POLICY = "default";
@@ -12,7 +13,7 @@ export const WRAPPING_POLICY = "response-wrapping";
 export function cleanPolicies(names: readonly string[], addDefault: boolean): readonly string[] {
   const clean = new Set<string>();
   for (const name of names) {
-    const lower = name.trim().toLowerCase();
+    const lower = asciiLowerCase(name.trim());
     if (lower !== "") clean.add(lower);
   }
   if (clean.has(ROOT_POLICY)) return [ROOT_POLICY];

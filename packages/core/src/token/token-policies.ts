@@ -3,6 +3,7 @@
  * its own where the parent has it, with sudo, or by a role, unless it is not wanted.
  */
 import { LogicalError } from "@strongroom/logical";
+import { asciiLowerCase } from "../policy/ascii.ts";
 import { ROOT_POLICY } from "../policy/index.ts";
 import { cleanPolicies, DEFAULT_POLICY } from "./policy-names.ts";
 import type { TokenEntry } from "./token-entry.ts";
@@ -71,8 +72,8 @@ function quoted(names: readonly string[]): string {
 
 /** Both as clean as the names that they are held against. */
 function matcher(names: readonly string[], globs: readonly string[]): (name: string) => boolean {
-  const exact = new Set(names.map((name) => name.trim().toLowerCase()));
-  const patterns = globs.map((glob) => glob.trim().toLowerCase().split("*"));
+  const exact = new Set(names.map((name) => asciiLowerCase(name.trim())));
+  const patterns = globs.map((glob) => asciiLowerCase(glob.trim()).split("*"));
   return (name) => exact.has(name) || patterns.some((parts) => matchesGlob(parts, name));
 }
 
