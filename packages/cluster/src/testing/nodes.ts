@@ -31,6 +31,7 @@ import { Generations } from "../state/generations.ts";
 import { MemoryGenerations } from "../state/memory-generations.ts";
 import { MemoryNetwork } from "../transport/memory-peer-transport.ts";
 import { SUPPORTED_VERSION } from "../version/cluster-version.ts";
+import { VersionKeeper } from "../version/version-keeper.ts";
 import { openInlineWal } from "../wal/inline-wal.ts";
 import { MemoryWalDisk } from "../wal/memory-wal-disk.ts";
 import { NodeWalDisk } from "../wal/node-wal-disk.ts";
@@ -247,6 +248,13 @@ export class TestCluster {
   /** What a node's log wrote, as whoever examines it reads it. */
   async log(id: number): Promise<WalDisk> {
     return (await this.#machine(id)).disk;
+  }
+
+  /** What raises the cluster's version, at the node that leads; it acts when it is told to. */
+  async keepVersion(): Promise<VersionKeeper> {
+    const { store, client } = await this.leader();
+    const { timers, logger } = this.world;
+    return new VersionKeeper({ intervalMs: 1e9 }, { store, client, isOpen: () => true, timers, logger });
   }
 
   /** The state that a node has open, for whoever damages it. */
