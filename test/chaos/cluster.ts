@@ -42,7 +42,7 @@ export class ChaosCluster {
     const [first, ...others] = this.places.slice(0, members);
     if (first === undefined) throw new Error("a cluster has a node");
     first.start();
-    await this.#until("the first node answers", 60_000, async () => (await this.#sealed(first)) !== undefined);
+    await this.#until("the first node answers", 180_000, async () => (await this.#sealed(first)) !== undefined);
     const init = await first.api.send({
       method: "PUT",
       path: "sys/init",
@@ -51,7 +51,7 @@ export class ChaosCluster {
     });
     this.#rootToken = String(init.json["root_token"]);
     this.#share = String((init.json["keys_base64"] as readonly string[] | undefined)?.[0]);
-    await this.open(first, 30_000);
+    await this.open(first, 90_000);
     await this.#must(first, {
       method: "POST",
       path: "sys/mounts/secret",
@@ -61,8 +61,8 @@ export class ChaosCluster {
     await this.#must(first, { method: "POST", path: "sys/mounts/bulk", body: { type: "kv-v2" } });
     await this.#must(first, { method: "POST", path: "bulk/config", body: { max_versions: 1 } });
     for (const place of others) place.start(await this.joinToken(60_000));
-    for (const place of others) await this.open(place, 90_000);
-    await this.#until("every node votes", 90_000, async () => (await this.voters()).length === members);
+    for (const place of others) await this.open(place, 180_000);
+    await this.#until("every node votes", 180_000, async () => (await this.voters()).length === members);
   }
 
   /** Takes places for itself until `release`; fewer than asked for where others have them. */

@@ -8,7 +8,7 @@ import { type ChaosCluster, Violation } from "./cluster.ts";
 import { between, claimPlaces, type Fault, type NemesisKind } from "./nemesis.ts";
 import type { NodePlace } from "./node-process.ts";
 
-const REPLACE_TIMEOUT_MS = 180_000;
+const REPLACE_TIMEOUT_MS = 300_000;
 const QUARANTINE_TIMEOUT_MS = 60_000;
 
 function pairOf({ cluster, random }: Fault): readonly [number, number] {

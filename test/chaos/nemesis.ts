@@ -24,7 +24,7 @@ export interface NemesisKind {
   readonly strike: Nemesis;
 }
 
-const REVIVE_TIMEOUT_MS = 120_000;
+const REVIVE_TIMEOUT_MS = 300_000;
 const ENDING_MS = 4_000;
 
 export function between(random: SeededRandom, minMs: number, maxMs: number): number {

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { NodeApi } from "./api.ts";
 import { FaultControl, type FaultyDisk } from "./faulty-disk.ts";
 import { type Network, portsOf } from "./network.ts";
+import { isSandboxed } from "./sandbox.ts";
 
 const STRONGROOM = fileURLToPath(new URL("../../apps/cli/bin/strongroom.js", import.meta.url));
 
@@ -101,6 +102,8 @@ export class NodePlace {
     const log = openSync(this.logFile, "a", 0o600);
     const child = spawn(command, args, {
       stdio: ["ignore", log, log],
+      // A session of its own is a fair share of the cores, as a machine of its own would be. The sandbox ends it in any case.
+      detached: isSandboxed(),
       env: {
         ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VAULT|BAO|STRONGROOM)_/.test(name))),
         ...faults,

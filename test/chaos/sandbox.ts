@@ -26,10 +26,10 @@ export async function runSandboxed(args: readonly string[]): Promise<number | un
   if (flags === undefined) return undefined;
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1, 2), ...args];
   const child = spawn("unshare", [...flags, ...command], { stdio: "inherit", env: { ...process.env, [MARK]: "1" } });
-  // A terminal's Ctrl-C reaches the child by itself; it cleans up and ends.
-  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+  // A terminal's Ctrl-C reaches who is inside by itself. `unshare` hears no SIGTERM; its end is that of everything inside.
   process.on("SIGINT", () => {});
-  process.on("SIGTERM", pass);
+  process.on("SIGTERM", () => child.kill("SIGKILL"));
+  process.once("exit", () => child.kill("SIGKILL"));
   return new Promise((resolve) => {
     child.once("exit", (code, signal) => resolve(code ?? (signal === null ? 1 : 130)));
   });
