@@ -1,4 +1,6 @@
 /** `npm run bench -- NAME [options]`: the macro benchmarks. Each prints a table and writes its figures as JSON. */
+
+import { auditBench } from "./audit-bench.ts";
 import { clusterBench } from "./cluster.ts";
 import { failoverBench } from "./failover-bench.ts";
 import { leasesBench } from "./leases.ts";
@@ -6,6 +8,7 @@ import { policyBench } from "./policy-bench.ts";
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   cluster: clusterBench,
+  audit: auditBench,
   leases: leasesBench,
   failover: failoverBench,
   policy: policyBench,

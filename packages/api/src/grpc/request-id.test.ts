@@ -94,3 +94,29 @@ describe("request_id", () => {
     expect([error.code, error.metadata.get("strongroom-code")[0]]).toEqual([grpcStatus, code]);
   });
 });
+
+describe("a call", () => {
+  it("is recorded as a request over HTTP is, and so is what this door refuses by itself", async () => {
+    const before = node.auditRecords().length;
+    await put(0, "audited", drawId(), '{"password":"canary-4c"}');
+    const refused = clientOf(0).unary(
+      KvService.method.get,
+      { mount: "secret", path: "audited" },
+      new Metadata(),
+      options(),
+    );
+    await expect(refused).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+    const records = node.auditRecords().slice(before) as {
+      type: string;
+      request: Record<string, unknown>;
+      error?: string;
+    }[];
+    expect(records.map(({ type }) => type)).toEqual(["request", "response", "request", "response"]);
+    expect(records[0]?.request).toMatchObject({ path: "secret/data/audited", remote_address: "127.0.0.1" });
+    expect(records[2]).toMatchObject({
+      request: { path: "strongroom.v1.KvService/Get" },
+      error: expect.stringContaining("no token") as string,
+    });
+    expect(JSON.stringify(records)).not.toContain("canary-4c");
+  });
+});

@@ -49,9 +49,11 @@ export function encodeAuth(auth: AuditAuth, options: EncodeOptions): EncodedAuth
 
 /** The value of `auth`; empty where there is nothing to say. */
 export function authJson(auth: EncodedAuth | undefined, decision: AuditDecision | undefined): string {
-  const results = decision === undefined ? "" : `"policy_results":${decisionJson(decision)}`;
-  const inner = [auth?.before ?? "", results, auth?.after ?? ""].filter((part) => part !== "").join(",");
-  return inner === "" ? "" : `{${inner}}`;
+  const members = new Members();
+  if (auth !== undefined) members.splice(auth.before);
+  if (decision !== undefined) members.json("policy_results", decisionJson(decision));
+  if (auth !== undefined) members.splice(auth.after);
+  return members.object();
 }
 
 /** The value of `request`. */
@@ -59,10 +61,10 @@ export function requestJson(request: AuditRequest, auth: EncodedAuth | undefined
   const { salt } = options;
   const { mount } = request;
   const token = auth?.clientToken ?? (request.clientToken === undefined ? "" : salt.hash(request.clientToken));
-  const members = new Members().text("id", request.id).text("operation", request.operation);
+  const members = new Members().plain("id", request.id).plain("operation", request.operation);
   if (mount !== undefined) members.splice(mountJson(mount).request);
   return members
-    .text("client_token", token)
+    .plain("client_token", token)
     .text("client_token_accessor", auth?.accessor ?? hashedAccessor(request.clientTokenAccessor, options))
     .json("namespace", namespaceJson(request.namespace))
     .text("path", request.path)
@@ -222,8 +224,13 @@ class Members {
     return value === true ? this.splice(`"${name}":true`) : this;
   }
 
+  /** What JSON quotes as it is, and is known to: an id, an HMAC. */
+  plain(name: string, text: string): this {
+    return text === "" ? this : this.splice(`"${name}":"${text}"`);
+  }
+
   splice(members: string): this {
-    this.inner += this.inner === "" ? members : `,${members}`;
+    if (members !== "") this.inner += this.inner === "" ? members : `,${members}`;
     return this;
   }
 

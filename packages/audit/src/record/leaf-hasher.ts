@@ -6,7 +6,7 @@
 import { encodeJson, type JsonValue, RawJson } from "@strongroom/logical";
 import { assert } from "@strongroom/runtime";
 import type { AuditSalt } from "../salt.ts";
-import { quote } from "./quote.ts";
+import { onOneLine, quote } from "./quote.ts";
 
 /** More strings than this in one record, or more text, are replaced by one HMAC over all of it. */
 const MAX_LEAVES = 2048;
@@ -102,7 +102,7 @@ class LeafHasher {
           if (keyNext) {
             if (this.#clearKeys.size > 0) key = decoded(json, at, end).toString();
           } else if (!this.#clearKeys.has(key)) {
-            text += json.toString("utf8", from, at) + this.#hash(decoded(json, at, end));
+            text += between(json, from, at) + this.#hash(decoded(json, at, end));
             this.#grow(at - from);
             from = end;
           }
@@ -133,7 +133,7 @@ class LeafHasher {
         case 0x0a:
         case 0x0d:
           // A line break would end the record.
-          text += json.toString("utf8", from, at);
+          text += between(json, from, at);
           this.#grow(at - from);
           from = at + 1;
           break;
@@ -141,8 +141,13 @@ class LeafHasher {
       at++;
     }
     this.#grow(json.length - from);
-    return text + json.toString("utf8", from, json.length);
+    return text + between(json, from, json.length);
   }
+}
+
+/** A client's own text: names of members, numbers, what is shown. */
+function between(json: Buffer, from: number, to: number): string {
+  return from === to ? "" : onOneLine(json.toString("utf8", from, to));
 }
 
 /** The position after the closing quote of the string that begins at `start`. */

@@ -3,7 +3,6 @@
  * docs/formats/audit.md has it byte by byte; so a line that is changed, taken out, put in or moved breaks the next link.
  */
 import { hash } from "node:crypto";
-import { onOneLine } from "../record/quote.ts";
 
 /** `prev` of a stream's first record. */
 export const NO_RECORD: string = "0".repeat(64);
@@ -16,7 +15,7 @@ export interface Link {
 
 /** `open` is a record's JSON without its closing brace. The line has no line break. */
 export function closeLine(open: string, { seq, stream, prev }: Link): string {
-  return onOneLine(`${open},"seq":${seq},"stream":"${stream}","prev":"${prev}"}`);
+  return `${open},"seq":${seq},"stream":"${stream}","prev":"${prev}"}`;
 }
 
 /** SHA-256 of a line's bytes, without its line break, in hexadecimal digits. */

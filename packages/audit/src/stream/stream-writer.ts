@@ -29,6 +29,10 @@ interface OpenStream {
   prev: string;
 }
 
+const BATCH_BYTES = 256 * 1024;
+/** What a busy turn has grown beyond this is given back. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+const LINE_BREAK = 0x0a;
 const NAMED_ENDS = 16;
 const NAME_ATTEMPTS = 100;
 
@@ -41,6 +45,8 @@ export class StreamWriter {
   #pending: string[] = [];
   /** Of the stream that had to be given up, until its successor has named it. */
   #abandoned: StreamEnd | undefined;
+  /** What is being written: each line is encoded once, and hashed where it lies. */
+  #batch: Buffer = Buffer.allocUnsafe(BATCH_BYTES);
   #time = { ms: Number.NaN, text: "" };
 
   constructor(options: StreamWriterOptions, parts: { disk: AuditDisk; clock: Clock; entropy: Entropy }) {
@@ -84,20 +90,23 @@ export class StreamWriter {
     this.#pending = [];
     const stream = this.#ready(pending);
     let { seq, prev } = stream;
-    let text = "";
+    let at = 0;
     for (const open of pending) {
       seq++;
       const line = closeLine(open, { seq, stream: stream.name, prev });
-      prev = lineHash(line);
-      text += `${line}\n`;
+      const end = this.#room(at, line.length) + this.#batch.write(line, at);
+      prev = lineHash(this.#batch.subarray(at, end));
+      this.#batch[end] = LINE_BREAK;
+      at = end + 1;
     }
-    const bytes = Buffer.from(text);
+    const bytes = this.#batch.subarray(0, at);
     try {
       stream.file.append(bytes);
     } catch (error) {
       this.#cutBack(stream);
       throw error;
     }
+    if (this.#batch.length > BATCH_BYTES_MAX) this.#batch = Buffer.allocUnsafe(BATCH_BYTES);
     stream.bytes += bytes.length;
     stream.seq = seq;
     stream.prev = prev;
@@ -177,6 +186,17 @@ export class StreamWriter {
       if (ends.length === NAMED_ENDS) break;
     }
     return ends;
+  }
+
+  /** Makes room for a line of `characters`; gives `at`. */
+  #room(at: number, characters: number): number {
+    const needed = at + 3 * characters + 1;
+    if (needed > this.#batch.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#batch.length));
+      this.#batch.copy(larger, 0, 0, at);
+      this.#batch = larger;
+    }
+    return at;
   }
 
   #cutBack(stream: OpenStream): void {
