@@ -61,7 +61,7 @@ function drawSingle(world: ReplicaWorld, process: ReplicaProcess, conf: ConfStat
   const members = new Set([...conf.voters, ...conf.learners]);
   const kind = choices.below(5);
   if (kind <= 1) {
-    const nodeId = candidates(
+    const nodeId = pickSound(
       conf.learners.length > 0 && kind === 1
         ? conf.learners
         : [...nodes.keys()].filter((id) => !members.has(id) && process.table.getSync(removedNodeKey(id)) === undefined),
@@ -77,7 +77,7 @@ function drawSingle(world: ReplicaWorld, process: ReplicaProcess, conf: ConfStat
   };
 }
 
-function candidates(ids: readonly NodeId[], world: ReplicaWorld): NodeId | undefined {
+function pickSound(ids: readonly NodeId[], world: ReplicaWorld): NodeId | undefined {
   const fit = ids.filter((id) => world.nodes.get(id)?.isSound === true);
   return fit.length === 0 ? undefined : world.choices.pick(fit);
 }

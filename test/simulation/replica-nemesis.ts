@@ -25,8 +25,9 @@ export class ReplicaNemesis {
     const { choices, network, time } = world;
     const running = (act: (node: SimulatedNode) => void): Act => {
       return (node) => {
-        if (node.isRunning) act(node);
-        return node.isRunning;
+        if (!node.isRunning) return false;
+        act(node);
+        return true;
       };
     };
     this.#acts = {
