@@ -1,7 +1,7 @@
-/** Makes leases by the thousand, many in a command: for benchmarks of what their number costs. */
+/** Makes leases by the thousand, many in a command, and logs of a given size: for benchmarks of what their number costs. */
 import type { Barrier } from "@strongroom/barrier";
 import { type Entropy, fromUtf8 } from "@strongroom/runtime";
-import { type ReplicatedStore, runTransaction } from "@strongroom/storage";
+import { KEY_KIND, makeKey, type ReplicatedStore, runTransaction } from "@strongroom/storage";
 import { randomBase62 } from "../base62.ts";
 import { LeaseRows } from "../lease/lease-rows.ts";
 
@@ -70,4 +70,18 @@ export async function fillLeases(
     }
   };
   await Promise.all(Array.from({ length: COMMANDS_AT_A_TIME }, fill));
+}
+
+const SCRATCH_ROWS = 16;
+const SCRATCH_BYTES = 65_536;
+
+/** Writes some rows over and over until the log has grown by `bytes`: a node's start reads the end of its log, whatever is in it. */
+export async function fillLog(store: ReplicatedStore, bytes: number): Promise<void> {
+  for (let written = 0, i = 0; written < bytes; written += SCRATCH_BYTES, i++) {
+    const key = makeKey(KEY_KIND.index, Uint8Array.of(0xff, i % SCRATCH_ROWS));
+    await runTransaction(store, (tx) => tx.put(key, 0, new Uint8Array(SCRATCH_BYTES).fill(i)), {
+      mode: "write",
+      deadlineMs: store.clock.monotonicMs() + COMMAND_DEADLINE_MS,
+    });
+  }
 }
