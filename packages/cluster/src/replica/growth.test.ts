@@ -33,7 +33,7 @@ describe("a command, when disks are nearly full", () => {
     expect(grows([put("b", 300)])).toBe(true);
     expect(grows([put("new", 900), remove("b")])).toBe(true);
     expect(grows([put("new", 1, KEY_KIND.token)])).toBe(true);
-    expect(grows([put("new", 1, KEY_KIND.index)])).toBe(true);
+    expect(grows([put("new", 300, KEY_KIND.index)])).toBe(true);
   });
 
   it("does not if it deletes, marks, overwrites, replaces by less, or changes nothing", () => {
@@ -43,6 +43,8 @@ describe("a command, when disks are nearly full", () => {
     expect(grows([put("b", 200)])).toBe(false);
     expect(grows([put("a", 1_000)])).toBe(false);
     expect(grows([put("new", 900), remove("a")])).toBe(false);
+    // A lease that is revoked moves in its index, and says a little more of itself.
+    expect(grows([put("b", 150), put("due later", 32, KEY_KIND.index), remove("due now")])).toBe(false);
   });
 
   it("does not by what the cluster writes about itself", () => {

@@ -42,7 +42,8 @@ function effectOf(
     const before = get(key);
     if (before !== undefined) addedBytes -= key.length + before.length;
     if (mutation.kind === "delete") continue;
-    created ||= before === undefined;
+    // A new place in an index comes along with a row, or is where a lease goes on its way out.
+    created ||= before === undefined && key[0] !== KEY_KIND.index;
     addedBytes += key.length + ROW_HEADER_BYTES + mutation.value.length;
   }
   return { created, addedBytes };
