@@ -1,6 +1,6 @@
 /**
  * Where what belongs to a token lies, besides its own row: the children that end with it, its place in the list of those that
- * are being deleted, and its cubbyhole. Keys are made of keyed hashes; bytes in docs/formats/core.md.
+ * are being deleted, and its cubbyhole. Keys are made of keyed hashes; bytes in docs/formats/tokens.md.
  */
 import { MOUNT_ID_BYTES, type Scope } from "@strongroom/barrier";
 import { assert } from "@strongroom/runtime";
