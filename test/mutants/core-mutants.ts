@@ -186,7 +186,6 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/log/unstable.ts`,
     find: "if (term !== id.term) {",
     replace: "if (term < id.term) {",
-    simulation: "raft",
   },
   {
     name: "stable-by-old-answer",
@@ -288,7 +287,6 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/leader.ts`,
     find: "  if (!progress.maybeDecrease(index, hint)) return;\n",
     replace: "  progress.maybeUpdate(hint);\n  if (!progress.maybeDecrease(index, hint)) return;\n",
-    simulation: "raft",
   },
   {
     name: "two-leaders-tolerated",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Entry, LOCAL_APPLY_THREAD, type NodeId, toIndex, toNodeId, toTerm } from "./entry.ts";
 import type { Message, MsgStorageApply } from "./message.ts";
-import { acknowledge, append, leaderOf, NO_DATA, nodeOn, settle, startedWith } from "./testing/single-node.ts";
+import { acknowledge, append, change, leaderOf, NO_DATA, nodeOn, settle, startedWith } from "./testing/single-node.ts";
 
 describe("commitment", () => {
   it("counts no replicas for entries of earlier terms (Raft figure 8)", () => {
@@ -17,6 +17,19 @@ describe("commitment", () => {
     expect(node.basicStatus().commit).toBe(1);
     acknowledge(node, 2, 3);
     expect(node.basicStatus().commit).toBe(3);
+  });
+
+  it("counts no refusal for an acknowledgement, and no learner for a voter", () => {
+    const { node, storage } = leaderOf([1, 2, 3, 4]);
+    const answer = { type: "MsgAppResp", from: toNodeId(2), to: toNodeId(1), term: toTerm(1) } as const;
+    node.step({ ...answer, logTerm: toTerm(1), index: toIndex(2), reject: true, rejectHint: toIndex(2) });
+    expect(node.status().progress.get(toNodeId(2))).toMatchObject({ match: 0 });
+    node.applyConfChange(change("ConfChangeAddLearnerNode", 5));
+    for (const member of [5, 3]) acknowledge(node, member, 2);
+    settle(node, storage);
+    expect(node.basicStatus().commit).toBe(1);
+    acknowledge(node, 4, 2);
+    expect(node.basicStatus().commit).toBe(2);
   });
 
   it("of a single voter waits for its own disk (etcd #14370)", () => {
