@@ -104,7 +104,7 @@ export class BackgroundWork {
   async close(): Promise<void> {
     this.#abort.abort();
     for (const cancel of this.#cancels.splice(0)) cancel();
-    await Promise.all([...this.#entries.values()].map(({ running }) => running));
+    for (const { running } of this.#entries.values()) await running;
   }
 
   #ask(entry: Entry): Promise<void> {

@@ -16,7 +16,7 @@ import {
 export type Revocation = { readonly state: "done" | "pending" } | { readonly state: "failed"; readonly error: string };
 
 /** The leases are over; what they stood for was not undone by the request's deadline, and is being undone. */
-export class RevocationPendingError extends StrongroomError {
+class RevocationPendingError extends StrongroomError {
   readonly code = "revocation_pending";
 
   constructor() {

@@ -18,7 +18,7 @@ import type { LeaseRef, LeaseRows } from "./lease-rows.ts";
 import type { TokenExpiry } from "./lease-store.ts";
 
 /** Vault's: after so many failures nobody tries any more unless asked. */
-export const MAX_ATTEMPTS = 6;
+const MAX_ATTEMPTS = 6;
 /** Before the second attempt; then twice as long each time. */
 const FIRST_RETRY_MS = 10_000;
 /** What an engine may take for one lease. */
@@ -242,12 +242,12 @@ export class LeaseRevoker {
 }
 
 /** How long to wait after the attempt that was the `attempts`th. */
-export function retryMs(attempts: number): number {
+function retryMs(attempts: number): number {
   return FIRST_RETRY_MS * 2 ** Math.max(0, attempts - 1);
 }
 
 /** Of an engine's hook that ran out of time, or of an engine that is not there. */
-export class RevocationError extends StrongroomError {
+class RevocationError extends StrongroomError {
   readonly code = "revocation_failed";
 }
 

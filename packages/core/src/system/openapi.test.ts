@@ -52,7 +52,7 @@ describe("the OpenAPI document", () => {
     for (const [path, item] of Object.entries(paths)) {
       const wanted = [...path.matchAll(/\{([a-z_]+)\}/g)].map(([, name]) => name);
       const declared = (item.parameters ?? []).filter((parameter) => parameter.in === "path").map(({ name }) => name);
-      expect(declared.sort(), path).toEqual(wanted.sort());
+      expect(new Set(declared), path).toEqual(new Set(wanted));
       const verbs = ["get", "post", "patch", "delete"].filter((verb) => verb in item);
       expect(verbs.length, path).toBeGreaterThan(0);
     }
@@ -78,7 +78,7 @@ describe("the OpenAPI document", () => {
     expect([open.length > 0, open.filter((path) => !path.startsWith("/open/"))]).toEqual([true, []]);
     const token = await tokenOf('path "team/kv/data/x" { capabilities = ["read"] }');
     const seen = Object.keys((await document({ token })).paths).map((path) => path.split("/")[1]);
-    expect([...new Set(seen)].sort()).toEqual(["open", "team"]);
+    expect(new Set(seen)).toEqual(new Set(["open", "team"]));
     expect(await wireCode(node.call("read", PATH, { token: "hvs.none" }))).toBe("permission_denied: permission denied");
   });
 });

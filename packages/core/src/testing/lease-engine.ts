@@ -97,7 +97,7 @@ export function leaseEngine(world: OutsideWorld): BackendFactory {
         paths: [role, creds],
         ...(options.get("effect") === "none"
           ? {}
-          : { revoke: (_context: unknown, lease: HeldLease) => world.undo(String(lease.internal["credential"])) }),
+          : { revoke: (_context: unknown, lease: HeldLease) => world.undo(lease.internal["credential"] as string) }),
       }),
   };
 }
