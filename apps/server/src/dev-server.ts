@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SharedKeys } from "@strongroom/barrier";
 import {
-  DEFAULT_DISK,
   DEFAULT_PACE,
   localChannelPair,
   NodeWalDisk,
@@ -173,7 +172,8 @@ function settingsOf({
     grpcListeners: [],
     joinToken: undefined,
     pace: DEFAULT_PACE,
-    disk: DEFAULT_DISK,
+    // Its temporary directory needs no reserve.
+    disk: { lowBytes: 0, reserveBytes: 0 },
     workers: 1,
     sharesPorts: false,
     logLevel,

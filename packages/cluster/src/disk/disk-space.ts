@@ -14,7 +14,7 @@ export interface DiskRoom {
 
 export interface DiskSpace {
   look(): Promise<DiskRoom>;
-  /** Allocates the reserve whole, or throws and leaves none. */
+  /** Lets the reserve grow towards so many bytes, by one step that a disk in use does not feel; or throws, and leaves none. */
   reserve(bytes: number): Promise<void>;
   /** Gives the reserve up. Harmless if there is none. */
   release(): Promise<void>;

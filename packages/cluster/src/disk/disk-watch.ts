@@ -46,7 +46,7 @@ export class DiskWatch {
     const stands = reservedBytes >= reserveBytes;
     const isRoom = freeBytes >= lowBytes * RECOVERY;
     // A reserve that does not stand is paid for first.
-    const afterReserve = freeBytes - (stands ? 0 : reserveBytes);
+    const afterReserve = freeBytes - Math.max(0, reserveBytes - reservedBytes);
     if (this.#isLow) this.#isLow = !(stands && isRoom);
     else this.#isLow = freeBytes < lowBytes;
     if (!stands && afterReserve >= lowBytes * RECOVERY) return { isLow: this.#isLow, action: "reserve", reserveBytes };

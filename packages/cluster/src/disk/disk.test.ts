@@ -83,10 +83,18 @@ describe("a reserve on a real disk", () => {
     expect(before.reservedBytes).toBe(0);
     expect(before.totalBytes).toBeGreaterThan(before.freeBytes - 1);
     await space.reserve(2 * 1024 * 1024);
+    await space.reserve(2 * 1024 * 1024);
     const found = statSync(join(directory, "reserve"));
     expect(found.blocks * 512).toBeGreaterThanOrEqual(2 * 1024 * 1024);
     expect(found.mode & 0o777).toBe(0o600);
     expect((await space.look()).reservedBytes).toBeGreaterThanOrEqual(2 * 1024 * 1024);
+    // A large one grows step by step.
+    for (const least of [6, 9]) {
+      await space.reserve(9 * 1024 * 1024);
+      const { reservedBytes } = await space.look();
+      expect(reservedBytes).toBeGreaterThanOrEqual(least * 1024 * 1024);
+      expect(reservedBytes).toBeLessThan((least + 2) * 1024 * 1024);
+    }
     await space.release();
     await space.release();
     expect((await space.look()).reservedBytes).toBe(0);
