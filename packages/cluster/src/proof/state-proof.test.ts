@@ -235,7 +235,10 @@ describe("applying", () => {
     const index = await client.holdForProof(0);
     const first = await cluster.leader();
     await put(first, "meanwhile");
-    await cluster.until(() => second.shell.status().commitIndex > index);
+    for (let i = 0; i < 5; i++) await put(first, `more ${i}`);
+    await cluster.until(() => second.shell.status().commitIndex > index + 5);
+    // Time enough for what should not happen.
+    await new Promise((resolve) => setTimeout(resolve, 50));
     expect(second.shell.status().appliedIndex).toBe(index);
     await expect(client.keysPublished(Number.MAX_SAFE_INTEGER, { provenIndex: index - 1 })).rejects.toMatchObject({
       code: "unproven",
