@@ -5,6 +5,7 @@ import { clusterBench } from "./cluster.ts";
 import { failoverBench } from "./failover-bench.ts";
 import { leasesBench } from "./leases.ts";
 import { policyBench } from "./policy-bench.ts";
+import { vaultBench } from "./vault.ts";
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   cluster: clusterBench,
@@ -12,6 +13,7 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void
   leases: leasesBench,
   failover: failoverBench,
   policy: policyBench,
+  vault: vaultBench,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

@@ -15,6 +15,14 @@ export interface Load {
   readonly operation: "read" | "write";
 }
 
+/** One request, sent over and over. `%d` in the path or the body becomes a number that counts up. */
+export interface Recipe {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly body?: string;
+  readonly token?: string;
+}
+
 export interface LoadResult {
   readonly perSecond: number;
   readonly p50Ms: number;
@@ -38,11 +46,26 @@ export function requireWrk(): void {
 }
 
 /** Writes 512-byte values to a thousand names, or reads them back; clients are spread evenly over the targets. */
-export async function wrkLoad(load: Load): Promise<LoadResult> {
+export function wrkLoad({ operation, token, ...load }: Load): Promise<LoadResult> {
+  const path = "/v1/secret/data/bench/%d";
+  const recipe: Recipe =
+    operation === "read" ? { method: "GET", path, token } : { method: "POST", path, token, body: kvBody() };
+  return wrkRecipe({ ...load, recipe });
+}
+
+/** The body of a KV write: a value of 512 bytes that differs from write to write. */
+export function kvBody(): string {
+  return `{"data":{"value":"${"v".repeat(VALUE_BYTES - 32)}%d"}}`;
+}
+
+/** Clients are spread evenly over the targets. */
+export async function wrkRecipe(
+  load: Omit<Load, "operation" | "token"> & { readonly recipe: Recipe },
+): Promise<LoadResult> {
   const directory = mkdtempSync(join(tmpdir(), "strongroom-bench-"));
   try {
     const script = join(directory, "load.lua");
-    writeFileSync(script, luaScript(load), { mode: 0o600 });
+    writeFileSync(script, luaScript(load.recipe), { mode: 0o600 });
     const shares = load.targets.map((_, index) =>
       Math.floor((load.clients + load.targets.length - 1 - index) / load.targets.length),
     );
@@ -56,19 +79,21 @@ export async function wrkLoad(load: Load): Promise<LoadResult> {
   }
 }
 
-function luaScript({ operation, token }: Load): string {
-  const value = "v".repeat(VALUE_BYTES - 32);
-  const request =
-    operation === "write"
-      ? `wrk.format("POST", path, headers, string.format('{"data":{"value":"%s%016d"}}', "${value}", counter))`
-      : `wrk.format("GET", path, headers)`;
+function luaScript({ method, path, body, token }: Recipe): string {
+  const filled = (text: string): string => {
+    const [before = "", after] = text.split("%d");
+    return after === undefined ? quoted(before) : `${quoted(before)} .. (counter % ${KEYS}) .. ${quoted(after)}`;
+  };
+  const headers = [
+    `["Content-Type"] = "application/json"`,
+    ...(token === undefined ? [] : [`["X-Vault-Token"] = ${quoted(token)}`]),
+  ];
   return `
-local counter = math.floor(os.clock() * 1e6) % 1000
-local headers = { ["X-Vault-Token"] = "${token}", ["Content-Type"] = "application/json" }
+local counter = math.floor(os.clock() * 1e6) % ${KEYS}
+local headers = { ${headers.join(", ")} }
 request = function()
   counter = counter + 1
-  local path = "/v1/secret/data/bench/" .. (counter % ${KEYS})
-  return ${request}
+  return wrk.format("${method}", ${filled(path)}, headers${body === undefined ? "" : `, ${filled(body)}`})
 end
 done = function(summary, latency)
   local failed = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout + summary.errors.status
@@ -77,6 +102,11 @@ done = function(summary, latency)
   io.write("\\n")
 end
 `;
+}
+
+/** As a Lua string. */
+function quoted(text: string): string {
+  return JSON.stringify(text);
 }
 
 function runWrk(target: string, clients: number, seconds: number, script: string): Promise<string> {

@@ -1,0 +1,131 @@
+/**
+ * `npm run bench -- vault --peer bao`: what applications do all day, with every access written to a file by an audit device:
+ * KV reads and durable KV writes, AppRole logins, new tokens. The same load, by the same client, on Strongroom and on its
+ * peer, one after the other on the same machine, each as three nodes over TLS; and on a bare `node:https` server, which
+ * answers as much and does nothing, as the limit.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startBao } from "./bao.ts";
+import { startBareServer } from "./bare-server.ts";
+import { processCpuUs } from "./process-cpu.ts";
+import { startStrongroom } from "./strongroom.ts";
+import type { Subject } from "./subject.ts";
+import { kvBody, type LoadResult, type Recipe, requireWrk, wrkRecipe } from "./wrk.ts";
+
+interface Row extends LoadResult {
+  readonly subject: string;
+  readonly work: string;
+  readonly clients: number;
+  /** CPU of all servers over the run, per request. */
+  readonly serverCpuUs: number;
+}
+
+const CLIENTS = [1, 16, 64];
+const WARM_UP_SECONDS = 15;
+
+export async function vaultBench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      peer: { type: "string", default: "bao" },
+      seconds: { type: "string", default: "8" },
+      "base-port": { type: "string", default: "18400" },
+      json: { type: "string", default: "bench/results/vault.json" },
+    },
+  });
+  if (values.peer !== "bao" && values.peer !== "none") throw new Error("--peer is bao or none");
+  requireWrk();
+  const directory = mkdtempSync(join(tmpdir(), "strongroom-bench-"));
+  const port = Number(values["base-port"]);
+  const rows: Row[] = [];
+  const measure = async (subject: Subject, works: Readonly<Record<string, Recipe>>, warmUp: number): Promise<void> => {
+    try {
+      for (const [work, recipe] of Object.entries(works)) {
+        if (warmUp > 0) await wrkRecipe({ targets: subject.targets, clients: 32, seconds: warmUp, recipe });
+        for (const clients of CLIENTS) rows.push(await run(subject, work, recipe, clients, Number(values.seconds)));
+      }
+    } finally {
+      await subject.close();
+    }
+  };
+  process.stdout.write(`${header()}\n`);
+  try {
+    const bare = await startBareServer({ directory, port: port + 90 });
+    await measure(bare, { "bare https": { method: "GET", path: "/v1/secret/data/bench/%d" } }, 5);
+    const strongroom = await startStrongroom({ directory: join(directory, "strongroom"), basePort: port });
+    await measure(strongroom, worksOf(strongroom), WARM_UP_SECONDS);
+    if (values.peer === "bao") {
+      const bao = await startBao({ directory: join(directory, "bao"), basePort: port + 40 });
+      await measure(bao, worksOf(bao), 3);
+    }
+    process.stdout.write(`\n${comparison(rows)}`);
+    mkdirSync(join(values.json, ".."), { recursive: true });
+    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
+    writeFileSync(values.json, `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
+    process.stdout.write(`\nWritten to ${values.json}\n`);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Writes first: they make what is read. */
+function worksOf({ token, roleId, secretId }: Subject): Readonly<Record<string, Recipe>> {
+  const kv = "/v1/secret/data/bench/%d";
+  return {
+    "KV write": { method: "POST", path: kv, body: kvBody(), token },
+    "KV read": { method: "GET", path: kv, token },
+    "AppRole login": {
+      method: "POST",
+      path: "/v1/auth/approle/login",
+      body: JSON.stringify({ role_id: roleId, secret_id: secretId }),
+    },
+    "token create": { method: "POST", path: "/v1/auth/token/create", body: '{"ttl":"1h"}', token },
+  };
+}
+
+async function run(subject: Subject, work: string, recipe: Recipe, clients: number, seconds: number): Promise<Row> {
+  const cpu = (): number => subject.pids().reduce((sum, pid) => sum + processCpuUs(pid), 0);
+  const before = cpu();
+  const result = await wrkRecipe({ targets: subject.targets, clients, seconds, recipe });
+  const serverCpuUs = (cpu() - before) / Math.max(1, result.perSecond * seconds);
+  const row = { subject: subject.name, work, clients, ...result, serverCpuUs };
+  process.stdout.write(`${line(row)}\n`);
+  return row;
+}
+
+function header(): string {
+  return "server      work           clients   per second      p50 ms      p99 ms  server µs/request  failures";
+}
+
+function line({ subject, work, clients, perSecond, p50Ms, p99Ms, serverCpuUs, failures }: Row): string {
+  const numbers = [perSecond.toFixed(0).padStart(12), p50Ms.toFixed(2).padStart(11), p99Ms.toFixed(2).padStart(11)];
+  return `${subject.padEnd(11)} ${work.padEnd(14)} ${String(clients).padStart(7)} ${numbers.join(" ")} ${serverCpuUs.toFixed(0).padStart(18)} ${String(failures).padStart(9)}`;
+}
+
+/** By work and clients: how many times the peer's throughput, and how many times its work per server core-second. */
+function comparison(rows: readonly Row[]): string {
+  const of = (subject: string, work: string, clients: number): Row | undefined =>
+    rows.find((row) => row.subject === subject && row.work === work && row.clients === clients);
+  const lines = rows
+    .filter(({ subject }) => subject === "strongroom")
+    .flatMap((own) => {
+      const peer = of("openbao", own.work, own.clients);
+      if (peer === undefined) return [];
+      const speed = (own.perSecond / peer.perSecond).toFixed(1);
+      const work = (peer.serverCpuUs / own.serverCpuUs).toFixed(1);
+      return [
+        `${own.work.padEnd(14)} ${String(own.clients).padStart(7)} ${`${speed}×`.padStart(14)} ${`${work}×`.padStart(28)}`,
+      ];
+    });
+  const bare = of("bare", "bare https", 64);
+  const read = of("strongroom", "KV read", 64);
+  const above =
+    bare === undefined || read === undefined
+      ? ""
+      : `\nan audited read costs the servers ${(read.serverCpuUs - bare.serverCpuUs).toFixed(0)} µs above a bare https answer (64 clients)\n`;
+  if (lines.length === 0) return above;
+  return `work           clients     throughput   work a server core-second\n${lines.join("\n")}\n${above}`;
+}
