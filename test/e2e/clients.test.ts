@@ -28,17 +28,69 @@ const POLICY = 'path "secret/data/*" { capabilities = ["create", "read"] }';
 
 const nodeAt = (index: number): LocalNode => cluster.nodes[index] as LocalNode;
 
-/** As its types say, and no more: the answers are plain JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: the client's own types say nothing of answers
-type Answer = any;
+/** What is looked at of the answers, which the clients' own types leave open. */
+interface Answer {
+  readonly data: Answer;
+  readonly auth: Answer;
+  readonly keys: Answer;
+  readonly policies: Answer;
+  readonly rules: string;
+  readonly id: string;
+  readonly accessor: string;
+  readonly client_token: string;
+  readonly role_id: string;
+  readonly secret_id: string;
+  readonly lease_duration: number;
+}
+
+type Method = (...given: readonly unknown[]) => Promise<Answer>;
+type Client<Names extends string> = { readonly [Name in Names]: Method };
+
+type NodeVault = Client<
+  | "health"
+  | "write"
+  | "read"
+  | "list"
+  | "delete"
+  | "addPolicy"
+  | "policies"
+  | "getPolicy"
+  | "mount"
+  | "mounts"
+  | "unmount"
+  | "enableAuth"
+  | "disableAuth"
+  | "addApproleRole"
+  | "getApproleRoleId"
+  | "getApproleRoleSecret"
+  | "approleLogin"
+  | "tokenCreate"
+  | "tokenLookupSelf"
+  | "tokenLookupAccessor"
+  | "tokenRenewSelf"
+  | "tokenRevoke"
+>;
+
+type HashiVaultJs = Client<
+  | "createKVSecret"
+  | "updateKVSecret"
+  | "readKVSecret"
+  | "listKVSecrets"
+  | "createUserpassUser"
+  | "loginWithUserpass"
+  | "createToken"
+  | "lookupSelfToken"
+  | "sysCapabilitiesSelf"
+  | "revokeSelfToken"
+>;
 
 describe.each([0, 1, 2])("node-vault at node %i", (index) => {
-  const client = (token: string): Answer =>
+  const client = (token: string): NodeVault =>
     nodeVault({
       endpoint: nodeAt(index).apiAddress,
       token,
       requestOptions: { ca: readFileSync(cluster.caCertificateFile) },
-    });
+    }) as unknown as NodeVault;
 
   it("reads and writes, lists and deletes", async () => {
     const vault = client(cluster.rootToken);
@@ -110,14 +162,14 @@ describe.each([0, 1, 2])("hashi-vault-js at node %i", (index) => {
     vi.restoreAllMocks();
   });
 
-  const client = (): Answer =>
+  const client = (): HashiVaultJs =>
     new HashiVault({
       https: true,
       baseUrl: `${nodeAt(index).apiAddress}/v1`,
       rootPath: "secret",
       cacert: cluster.caCertificateFile,
       timeout: 20_000,
-    });
+    }) as unknown as HashiVaultJs;
 
   it("reads and writes KV, with check and set", async () => {
     const vault = client();

@@ -35,12 +35,13 @@ describe("PasswordThread", () => {
   });
 
   it("refuses more than it may hold, and goes on", async () => {
-    hasher = new PasswordThread({ maxJobs: 2 });
-    const jobs = [1, 2, 3, 4].map(() => hasher?.verify(utf8("x"), ""));
+    const thread = new PasswordThread({ maxJobs: 2 });
+    hasher = thread;
+    const jobs = [1, 2, 3, 4].map(() => thread.verify(utf8("x"), ""));
     const outcomes = await Promise.allSettled(jobs);
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "rejected"]);
     expect(outcomes[3]).toMatchObject({ reason: { code: "overloaded" } });
-    expect(await hasher.verify(utf8("x"), "")).toBe(false);
+    expect(await thread.verify(utf8("x"), "")).toBe(false);
   });
 
   it("fails what waits when it is closed, and takes nothing more", async () => {

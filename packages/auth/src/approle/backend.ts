@@ -44,7 +44,7 @@ export const approleFactory: BackendFactory = { type: "approle", category: "auth
 
 /** Throws `LogicalError` when the role is gone, also if another one has its name now. */
 function renewLogin(context: RequestContext, login: HeldLogin): TokenGrant {
-  const name = String(login.internal["name"]);
+  const name = login.internal["name"] as string;
   const role = readRole(context.storage, name);
   if (role === undefined || role.number !== login.internal["number"]) {
     throw new LogicalError("invalid_request", `role ${name} does not exist during renewal`, { fromState: true });

@@ -27,7 +27,7 @@ const userpass: Backend = defineBackend({
 export const userpassFactory: BackendFactory = { type: "userpass", category: "auth", create: () => userpass };
 
 function renewLogin(context: RequestContext, login: HeldLogin): TokenGrant {
-  const name = String(login.internal["name"]);
+  const name = login.internal["name"] as string;
   const user = readUser(context.storage, name);
   if (user === undefined)
     throw new LogicalError("invalid_request", "the user is gone, so its token is not renewed", { fromState: true });
