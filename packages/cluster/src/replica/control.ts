@@ -81,7 +81,7 @@ export class Control {
   }
 
   status(view: ControlView): ClusterStatus {
-    const { options, raft, peers, gate, disk } = this.#parts;
+    const { options, raft, peers, disk } = this.#parts;
     const { id } = options;
     const clusterId = options.clusterId();
     const status = raft.status();

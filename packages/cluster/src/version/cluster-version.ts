@@ -13,7 +13,7 @@ import { ByteReader, ByteWriter, equalBytes, ShortInputError } from "@strongroom
 import { type Command, KEY_KIND, makeKey } from "@strongroom/storage";
 import { ReplicaFatalError } from "../state/errors.ts";
 
-export const FIRST_VERSION = 1;
+const FIRST_VERSION = 1;
 
 /** The newest that this software understands. */
 export const SUPPORTED_VERSION = 2;
