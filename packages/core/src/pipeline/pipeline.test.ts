@@ -10,7 +10,7 @@ import {
 import { utf8 } from "@strongroom/runtime";
 import { KEY_KIND } from "@strongroom/storage";
 import { beforeEach, describe, expect, it } from "vitest";
-import { authOf, wrapOf } from "../testing/test-node.ts";
+import { authOf, bodyOf, wrapOf } from "../testing/test-node.ts";
 import { TokenWorld } from "../testing/token-world.ts";
 import { wireCode } from "../testing/wire-code.ts";
 
@@ -82,10 +82,29 @@ class Method {
       synopsis: "Protected.",
       description: "For tests.",
     });
+    const note = definePath({
+      pattern: "note",
+      fields: {},
+      operations: {
+        read: {
+          summary: "Reads.",
+          handler: (context) => ({ kind: "data", data: { written: context.storage.get("note") !== undefined } }),
+        },
+        update: {
+          summary: "Writes, and refuses.",
+          handler: (context) => {
+            context.storage.put("note", utf8("yes"));
+            throw new LogicalError("invalid_request", "thought better of it");
+          },
+        },
+      },
+      synopsis: "Writes and refuses.",
+      description: "For tests.",
+    });
     const backend = defineBackend({
       type: "method",
       help: "For tests.",
-      paths: [login, config],
+      paths: [login, config, note],
       renewLogin: (_context, held) => {
         this.renewals.push(held);
         return this.grant;
@@ -224,6 +243,17 @@ describe("a path that is root-protected", () => {
     expect(await world.code("read", "auth/method/config", { token: null })).toBe(
       "permission_denied: permission denied",
     );
+  });
+});
+
+describe("a refusal that takes a use", () => {
+  it("commits the use, and nothing of what the handler had written", async () => {
+    const policy = 'path "auth/method/note" { capabilities = ["read", "update"] }';
+    await world.call("update", "sys/policies/acl/noter", { body: { policy } });
+    const { token } = await world.create({ policies: ["noter"], num_uses: 2 });
+    expect(await world.code("update", "auth/method/note", { token })).toBe("invalid_request: thought better of it");
+    expect(bodyOf(await world.call("read", "auth/method/note", { token }))).toEqual({ written: false });
+    expect(await world.works(token)).toBe(false);
   });
 });
 

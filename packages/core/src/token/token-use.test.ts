@@ -45,7 +45,7 @@ describe("a use-limited token", () => {
     expect(await world.code("read", "secret/data/a", { token })).toBe(DENIED);
   });
 
-  it("makes no children, and what a refused request had written is not written", async () => {
+  it("makes no children, and loses uses by what it may not", async () => {
     const { token } = await world.create({ policies: ["maker", "app"], num_uses: 5 });
     expect(await world.code("update", "auth/token/create", { token, body: {} })).toBe(
       "invalid_request: restricted use token cannot generate child tokens",
