@@ -3,7 +3,7 @@
  * its own where the parent has it, with sudo, or by a role, unless it is not wanted.
  */
 import { LogicalError } from "@strongroom/logical";
-import { asciiLowerCase, asciiLowerCase } from "../policy/ascii.ts";
+import { asciiLowerCase } from "../policy/ascii.ts";
 import { ROOT_POLICY } from "../policy/index.ts";
 import { cleanPolicies, DEFAULT_POLICY } from "./policy-names.ts";
 import type { TokenEntry } from "./token-entry.ts";
