@@ -161,3 +161,38 @@ describe("parseServerConfig", () => {
     );
   });
 });
+
+describe("audit_stream", () => {
+  it("has defaults, and takes its keys", () => {
+    expect(parseServerConfig(MINIMAL).audit).toEqual({
+      path: undefined,
+      fsync: false,
+      segmentBytes: 64 * 1024 * 1024,
+      segmentAgeMs: 86_400_000,
+      retentionBytes: 4096 * 1024 * 1024,
+      retentionAgeMs: 30 * 86_400_000,
+      fileDirectories: [],
+    });
+    const section = `audit_stream { path = "/a" fsync = true segment_size = 1048576 segment_age = "1h"
+      retention_size = 4194304 retention_age = "2d" file_directories = ["/var/log/x"] }`;
+    expect(parseServerConfig(MINIMAL + section).audit).toEqual({
+      path: "/a",
+      fsync: true,
+      segmentBytes: 1_048_576,
+      segmentAgeMs: 3_600_000,
+      retentionBytes: 4_194_304,
+      retentionAgeMs: 172_800_000,
+      fileDirectories: ["/var/log/x"],
+    });
+  });
+
+  it.each([
+    ['path = "relative"', "must be absolute"],
+    ['file_directories = ["relative"]', "must be absolute"],
+    ['file_directories = "/a"', "list of strings"],
+    ["retention_size = 67108864", "twice its segment_size"],
+    ['nosuch = "x"', "nosuch"],
+  ])("refuses %s", (line, problem) => {
+    expect(errorOf(`${MINIMAL}audit_stream { ${line} }`)).toContain(problem);
+  });
+});
