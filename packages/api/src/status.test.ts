@@ -1,7 +1,7 @@
 import { PermissionDeniedError } from "@strongroom/core";
 import { LOGICAL_ERROR_STATUS, LogicalError, type LogicalErrorCode } from "@strongroom/logical";
 import { StrongroomError } from "@strongroom/runtime";
-import { NotCommittedError, OutcomeUnknownError, UnavailableError } from "@strongroom/storage";
+import { DiskFullError, NotCommittedError, OutcomeUnknownError, UnavailableError } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
 import { GRPC_STATUS, wireStatus } from "./status.ts";
 
@@ -38,6 +38,11 @@ describe("wireStatus", () => {
       http: 500,
       grpc: GRPC_STATUS.unknown,
       text: "outcome_unknown: m",
+    });
+    expect(wireStatus(new DiskFullError("m"))).toMatchObject({
+      http: 503,
+      grpc: GRPC_STATUS.resourceExhausted,
+      text: "disk_full: m",
     });
     expect(wireStatus(new UnavailableError("m"))).toMatchObject({ http: 503, grpc: GRPC_STATUS.unavailable });
     expect(wireStatus(new PermissionDeniedError())).toMatchObject({ http: 403, text: "permission denied" });

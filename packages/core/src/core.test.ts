@@ -413,7 +413,13 @@ describe("the cluster's endpoints", () => {
     };
     expect(await status()).toBe(200);
     node.store.setLeadership({ leader: false, raftTerm: 2 });
-    expect(bodyOf(await node.call("read", "sys/health"))).toMatchObject({ standby: true, sealed: false });
+    expect(bodyOf(await node.call("read", "sys/health"))).toMatchObject({
+      standby: true,
+      sealed: false,
+      disk_low: false,
+    });
+    node.cluster.summary = { ...node.cluster.summary, diskLow: true };
+    expect(bodyOf(await node.call("read", "sys/health"))).toMatchObject({ disk_low: true });
     expect(await status()).toBe(200);
     expect(await status({ standbycode: "429" })).toBe(429);
     expect(await status({ standbycode: "429", standbyok: "true" })).toBe(200);
