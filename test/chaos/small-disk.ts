@@ -3,6 +3,8 @@ import { mkdirSync, statfsSync } from "node:fs";
 import { run } from "./sandbox.ts";
 
 const WIDE = "2g";
+const STEP_BYTES = 256 * 1024;
+const ATTEMPTS_MAX = 20;
 
 export class SmallDisk {
   readonly #path: string;
@@ -13,10 +15,18 @@ export class SmallDisk {
     run("mount", "-t", "tmpfs", "-o", `size=${WIDE},mode=0700`, "tmpfs", path);
   }
 
-  /** Leaves so many bytes. */
+  /** Leaves so many bytes, or some more: it cannot become smaller than what is written meanwhile. */
   fill(left: number): void {
-    const { blocks, bfree, bsize } = statfsSync(this.#path);
-    run("mount", "-o", `remount,size=${(blocks - bfree) * bsize + left}`, this.#path);
+    for (let attempt = 0; ; attempt++) {
+      const { blocks, bfree, bsize } = statfsSync(this.#path);
+      const size = (blocks - bfree) * bsize + left + attempt * STEP_BYTES;
+      try {
+        run("mount", "-o", `remount,size=${size}`, this.#path);
+        return;
+      } catch (error) {
+        if (attempt === ATTEMPTS_MAX) throw error;
+      }
+    }
   }
 
   unmount(): void {
