@@ -79,7 +79,7 @@ export class Core {
         if (mountSweeper.waitsFor(mountUuid)) void this.background.run(mountSweeper.name);
       },
     });
-    const mountSweeper = new MountSweeper({ mounts, leases: leases.tasks, logger });
+    const mountSweeper = new MountSweeper({ mounts, leases: leases.tasks, logger, metrics });
     const tokens = tokenServices({ barrier, mounts, leases: leases.manager, entropy });
     this.#tokens = tokens;
     const tokenSweeper = new TokenSweeper(tokens);

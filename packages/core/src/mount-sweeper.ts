@@ -7,7 +7,7 @@
  */
 
 import { scopeKey } from "@strongroom/barrier";
-import type { Logger } from "@strongroom/runtime";
+import type { Gauge, Logger, Metrics } from "@strongroom/runtime";
 import { type Invalidation, prefixRange } from "@strongroom/storage";
 import type { BackgroundTask } from "./background/background-work.ts";
 import type { LeaderStore } from "./background/leader-store.ts";
@@ -24,6 +24,7 @@ export class MountSweeper implements BackgroundTask {
   readonly #mounts: Mounts;
   readonly #leases: Pick<LeaseTasks, "endAll" | "hasLeases">;
   readonly #logger: Logger;
+  readonly #closing: Gauge;
   /** By uuid: mounts whose leases are being revoked. */
   readonly #waiting = new Set<string>();
 
@@ -31,10 +32,15 @@ export class MountSweeper implements BackgroundTask {
     readonly mounts: Mounts;
     readonly leases: Pick<LeaseTasks, "endAll" | "hasLeases">;
     readonly logger: Logger;
+    readonly metrics: Metrics;
   }) {
     this.#mounts = parts.mounts;
     this.#leases = parts.leases;
     this.#logger = parts.logger;
+    this.#closing = parts.metrics.gauge(
+      "strongroom_mounts_closing",
+      "Mounts that were taken away and have leases or rows left; said by the leader.",
+    );
   }
 
   /** Whether the last pass left this mount for its leases. */
@@ -49,6 +55,8 @@ export class MountSweeper implements BackgroundTask {
   /** Sweeps all that is closing at this moment. */
   async run(store: LeaderStore): Promise<void> {
     const closing = await store.read((tx) => this.#mounts.table(tx, "read").state.closing);
+    let open = closing.length;
+    this.#closing.set(open);
     const left = new Set(closing.map(({ uuid }) => uuid));
     for (const uuid of this.#waiting) if (!left.has(uuid)) this.#waiting.delete(uuid);
     for (const mount of closing) {
@@ -58,7 +66,12 @@ export class MountSweeper implements BackgroundTask {
       if (await this.#leases.hasLeases(store, mount)) continue;
       await this.#sweepMount(store, mount.uuid);
       this.#waiting.delete(mount.uuid);
+      this.#closing.set(--open);
     }
+  }
+
+  standBy(): void {
+    this.#closing.set(0);
   }
 
   async #sweepMount(store: LeaderStore, uuid: string): Promise<void> {

@@ -4,18 +4,20 @@
  */
 import { type Internal, LogicalError } from "@strongroom/logical";
 import { type Entropy, fromUtf8, present, toHex } from "@strongroom/runtime";
-import type { Transaction } from "@strongroom/storage";
+import { keyAfter, type Transaction } from "@strongroom/storage";
 import type { LeaderStore } from "../background/leader-store.ts";
 import { randomBase62 } from "../base62.ts";
 import { TOKEN_MOUNT } from "../mount-entry.ts";
 import type { Mounts, MountTable } from "../mounts.ts";
 import type { LeaseEntry } from "./lease-entry.ts";
+import { tokenRange } from "./lease-keys.ts";
 import type { LeaseMetrics } from "./lease-metrics.ts";
 import { leaseIdOf, refsOf } from "./lease-paths.ts";
 import type { LeaseRef, LeaseRows } from "./lease-rows.ts";
 import type { Lease, LeaseStore, NewLease } from "./lease-store.ts";
 
 const ID_LENGTH = 24;
+const LEASES_PER_PAGE = 256;
 
 /** A lease that was found. */
 export interface FoundLease {
@@ -32,7 +34,6 @@ export interface LeaseManagerParts {
   readonly metrics: LeaseMetrics;
   /** The log's time. */
   readonly nowMs: () => number;
-  readonly revokeOf: (store: LeaderStore, tokenHash: Uint8Array) => Promise<void>;
 }
 
 export class LeaseManager implements LeaseStore {
@@ -125,8 +126,22 @@ export class LeaseManager implements LeaseStore {
     if (found !== undefined) this.#parts.rows.remove(tx, found.ref, found.entry);
   }
 
-  revokeOf(store: LeaderStore, tokenHash: Uint8Array): Promise<void> {
-    return this.#parts.revokeOf(store, tokenHash);
+  async revokeOf(store: LeaderStore, tokenHash: Uint8Array): Promise<void> {
+    const { rows } = this.#parts;
+    let { gte, lt } = tokenRange(tokenHash);
+    for (;;) {
+      const page = await store.rows({ gte, lt }, LEASES_PER_PAGE);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      await store.write((tx) => {
+        for (const row of page) {
+          const ref = rows.refOf(row);
+          const entry = rows.get(tx, ref);
+          if (entry?.state === "live") this.queue(tx, { ref, entry }, { force: false });
+        }
+      });
+      gte = keyAfter(last.key);
+    }
   }
 
   /** Whatever its state; guarded. */

@@ -7,11 +7,11 @@
 import { tokenRowKey } from "@strongroom/barrier";
 import type { HeldLease, PrepareContext } from "@strongroom/logical";
 import { asError, assert, type Clock, type Logger, StrongroomError, type Timers } from "@strongroom/runtime";
-import { keyAfter, LeadershipLostError, type Transaction } from "@strongroom/storage";
+import { LeadershipLostError, type Transaction } from "@strongroom/storage";
+import { eachAtMost } from "../background/each-at-most.ts";
 import type { LeaderStore } from "../background/leader-store.ts";
 import type { Mount, Mounts, MountTable } from "../mounts.ts";
 import type { LeaseEntry } from "./lease-entry.ts";
-import { mountUuidOf, tokenRange } from "./lease-keys.ts";
 import type { LeaseMetrics } from "./lease-metrics.ts";
 import { leaseIdOf } from "./lease-paths.ts";
 import type { LeaseRef, LeaseRows } from "./lease-rows.ts";
@@ -69,16 +69,12 @@ export class LeaseRevoker {
   }
 
   /**
-   * Takes up leases of one mount, at most `LEASES_PER_COMMAND`, that are due now, or with `early` whenever they are. Resolves when
-   * each is undone, or put off. Throws what `LeaderStore.write` throws.
+   * Takes up leases of one mount, at most `LEASES_PER_COMMAND`, that are due. Resolves when each is undone, or put off. Throws
+   * what `LeaderStore.write` throws.
    */
-  async revoke(
-    store: LeaderStore,
-    leases: readonly DueLease[],
-    { early = false }: { readonly early?: boolean } = {},
-  ): Promise<void> {
+  async revoke(store: LeaderStore, leases: readonly DueLease[]): Promise<void> {
     assert(leases.length <= LEASES_PER_COMMAND, "a batch of leases fits one command");
-    const { claimed, done } = await this.#claim(store, leases, early);
+    const { claimed, done } = await this.#claim(store, leases);
     this.#parts.metrics.expirations.add(done);
     const outcomes = new Map<ClaimedLease, string>();
     await eachAtMost(AT_A_TIME, claimed, async (lease) => {
@@ -88,26 +84,9 @@ export class LeaseRevoker {
     if (outcomes.size > 0) await this.#settle(store, outcomes);
   }
 
-  /** The secret leases of a token, due or not. Resolves when each was tried once, or is being tried. */
-  async revokeOf(store: LeaderStore, tokenHash: Uint8Array): Promise<void> {
-    let { gte, lt } = tokenRange(tokenHash);
-    for (;;) {
-      const page = await store.rows({ gte, lt }, LEASES_PER_COMMAND);
-      const last = page.at(-1);
-      if (last === undefined) return;
-      const byMount = Map.groupBy(page, ({ key }) => mountUuidOf(key));
-      for (const rows of byMount.values()) {
-        const due = rows.map((row) => ({ key: row.key, ref: this.#parts.rows.refOf(row) }));
-        await this.revoke(store, due, { early: true });
-      }
-      gte = keyAfter(last.key);
-    }
-  }
-
   #claim(
     store: LeaderStore,
     leases: readonly DueLease[],
-    early: boolean,
   ): Promise<{ readonly claimed: readonly ClaimedLease[]; readonly done: number }> {
     return store.write((tx) => {
       const { rows, mounts, metrics } = this.#parts;
@@ -117,20 +96,19 @@ export class LeaseRevoker {
       let done = 0;
       for (const { ref, key } of leases) {
         const entry = rows.get(tx, ref);
-        if (entry === undefined || (!early && !rows.isDueAt(tx, ref, { entry, key }))) {
+        if (entry === undefined || !rows.isDueAt(tx, ref, { entry, key })) {
           // What this node saw may be old; but a row that is still there and names nothing would be found for ever.
           if (tx.get(key) !== undefined) tx.delete(key);
           continue;
         }
-        const later = !early && entry.dueMs > nowMs;
-        if (later || entry.claimedUntilMs > nowMs || entry.state === "irrevocable") continue;
+        if (entry.dueMs > nowMs) continue;
         const mount = table.byUuid.get(ref.mountUuid);
         if (!hasEffect(tx, entry, mount)) {
           rows.remove(tx, ref, entry);
           done++;
           continue;
         }
-        if (entry.dueMs <= nowMs) metrics.timeInQueue.observe(nowMs - entry.dueMs);
+        metrics.timeInQueue.observe(nowMs - entry.dueMs);
         claimed.push(this.#claimOne(tx, table, { ref, entry, mount, nowMs }));
       }
       return { claimed, done };
@@ -255,17 +233,6 @@ class RevocationError extends StrongroomError {
 function hasEffect(tx: Transaction, entry: LeaseEntry, mount: Mount | undefined): boolean {
   if (entry.kind === "secret") return mount === undefined || mount.backend.revoke !== undefined;
   return entry.tokenHash !== undefined && tx.get(tokenRowKey(entry.tokenHash)) !== undefined;
-}
-
-async function eachAtMost<T>(count: number, items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  const worker = async (): Promise<void> => {
-    for (const item of rest) await run(item);
-  };
-  const workers = Array.from({ length: Math.min(count, items.length) }, worker);
-  // All end before anything is thrown on, so that nothing runs behind the caller's back.
-  const settled = await Promise.allSettled(workers);
-  for (const result of settled) if (result.status === "rejected") throw result.reason;
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

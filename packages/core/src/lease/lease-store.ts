@@ -35,8 +35,8 @@ export interface LeaseStore {
   /** Forgets a lease whose effect is undone, or that had none: what the sweep of a token does with the token's own. */
   release(tx: Transaction, leaseId: string): void;
   /**
-   * Revokes all secret leases of a token that is marked `closing`, with their effects outside, in commands of their own.
-   * Resolves when none is left to try.
+   * Ends all secret leases of a token that is marked `closing`, in commands of their own: from then on none can be renewed. Their
+   * effects are undone behind the call, as of any lease that is revoked.
    */
   revokeOf(store: LeaderStore, tokenHash: Uint8Array): Promise<void>;
 }

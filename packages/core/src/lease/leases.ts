@@ -46,7 +46,6 @@ export function createLeases(parts: LeasesParts): Leases {
     entropy,
     metrics,
     nowMs,
-    revokeOf: (store, tokenHash) => revoker.revokeOf(store, tokenHash),
   });
   const tasks = new LeaseTasks({ barrier, rows, manager, logger });
   const worker = new ExpiryWorker({ rows, revoker, metrics, timers: parts.timers, nowMs, onWorked: parts.onWorked });

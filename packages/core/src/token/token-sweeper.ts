@@ -7,6 +7,7 @@ import { scopeKey } from "@strongroom/barrier";
 import { equalBytes } from "@strongroom/runtime";
 import { type Invalidation, KEY_KIND, type KeyRange, prefixRange } from "@strongroom/storage";
 import type { BackgroundTask } from "../background/background-work.ts";
+import { eachAtMost } from "../background/each-at-most.ts";
 import type { LeaderStore } from "../background/leader-store.ts";
 import type { LeaseStore, TokenExpiry } from "../lease/lease-store.ts";
 import { CLOSING_RANGE, childrenRange, closingHashOf, closingKey, cubbyholeScope } from "./token-keys.ts";
@@ -16,6 +17,7 @@ import { hasExpired, type TokenStore } from "./token-store.ts";
 
 const ROWS_PER_COMMAND = 512;
 const TOKENS_PER_COMMAND = 64;
+const TOKENS_AT_A_TIME = 16;
 
 interface ClosingToken {
   readonly hash: Uint8Array;
@@ -44,7 +46,7 @@ export class TokenSweeper implements BackgroundTask, TokenExpiry {
       const rows = await store.rows(CLOSING_RANGE, TOKENS_PER_COMMAND);
       if (rows.length === 0) return;
       const closing = rows.map(({ key, row }) => ({ hash: closingHashOf(key), closing: closingOf(row.value) }));
-      for (const token of closing) await this.#empty(store, token);
+      await eachAtMost(TOKENS_AT_A_TIME, closing, (token) => this.#empty(store, token));
       await this.#remove(store, closing);
     }
   }
