@@ -105,6 +105,22 @@ describe("a command", () => {
   });
 });
 
+describe("kv", () => {
+  it("has the secret wrapped, and not what it asks for itself", async () => {
+    const wrap = { token: "hvs.w", accessor: "a", ttl: 300, creation_time: "2030", creation_path: "secret/data/a" };
+    harness.routes = {
+      "GET /v1/sys/internal/ui/mounts/secret/a": [
+        200,
+        { data: { path: "secret/", type: "kv", options: { version: "2" } } },
+      ],
+      "GET /v1/secret/data/a": [200, { wrap_info: wrap }],
+    };
+    const { out } = await harness.run(["kv", "get", "-wrap-ttl=5m", "-field=wrapping_token", "secret/a"]);
+    expect(out).toBe("hvs.w");
+    expect(harness.seen.map(({ headers }) => headers["x-vault-wrap-ttl"])).toEqual([undefined, "5m"]);
+  });
+});
+
 describe("login", () => {
   const login = (args: readonly string[], options: object = {}) =>
     harness.run(["login", ...args], { environment: { HOME: home, VAULT_TOKEN: "" }, ...options });

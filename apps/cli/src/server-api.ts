@@ -22,7 +22,7 @@ export interface ApiRequest {
   /** A JSON text, sent as it is. */
   readonly body?: string;
   readonly token?: string;
-  /** For this request; else the connection's. */
+  /** For this request; else the connection's. `"never"`: what the command has to know for itself. */
   readonly wrapTtl?: string;
 }
 
@@ -86,7 +86,10 @@ export class ServerApi {
 
   /** The answer's bytes as they come. Throws as `call`; one that breaks off ends the stream with an error. */
   async download(request: ApiRequest): Promise<AsyncIterable<Uint8Array>> {
-    const response = await this.#request(request.method, `/v1/${request.path}`, undefined, request);
+    const response = await this.#request(request.method, `/v1/${request.path}`, undefined, {
+      ...request,
+      wrapTtl: "never",
+    });
     const status = response.statusCode ?? 0;
     if (status < 300) return response as AsyncIterable<Uint8Array>;
     const text = await readAll(response);
@@ -126,7 +129,7 @@ export class ServerApi {
     const wrapTtl = own.wrapTtl ?? connection.wrapTtl;
     if (credential !== undefined) headers["X-Vault-Token"] = credential;
     if (connection.namespace !== undefined) headers["X-Vault-Namespace"] = connection.namespace;
-    if (wrapTtl !== undefined) headers["X-Vault-Wrap-TTL"] = wrapTtl;
+    if (wrapTtl !== undefined && wrapTtl !== "never") headers["X-Vault-Wrap-TTL"] = wrapTtl;
     if (body !== undefined) {
       headers["Content-Type"] = method === "PATCH" ? "application/merge-patch+json" : "application/json";
       headers["Content-Length"] = String(Buffer.byteLength(body));

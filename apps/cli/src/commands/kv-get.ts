@@ -1,6 +1,7 @@
 import { type Command, defineCommand, LocalError } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
+import { printSecret } from "../secret-output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
@@ -28,6 +29,7 @@ export const kvGet: Command = defineCommand({
       const plain = await api.call({ method: "GET", path }, [404]);
       if (plain.status === 404) throw new RemoteError(`No value found at ${path}`, 404);
       const body = plain.json ?? {};
+      if (body.wrap_info != null) return printSecret(context, format, body, flags.field);
       return print(
         context,
         format,
@@ -38,6 +40,7 @@ export const kvGet: Command = defineCommand({
     const query = flags.version === undefined ? {} : { version: String(flags.version) };
     const response = await api.call({ method: "GET", path, query }, [404]);
     const body = response.json ?? {};
+    if (body.wrap_info != null) return printSecret(context, format, body, flags.field);
     const data = body.data?.["data"] as Record<string, unknown> | null | undefined;
     const metadata = body.data?.["metadata"] as Record<string, unknown> | undefined;
     if (response.status === 404 && metadata === undefined) throw new RemoteError(`No value found at ${path}`, 404);

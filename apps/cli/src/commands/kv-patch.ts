@@ -2,6 +2,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
+import { printSecret } from "../secret-output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
@@ -26,6 +27,7 @@ export const kvPatch: Command = defineCommand({
     const target = endpoint(await kvPath(api, path, flags.mount, "versions"), "data");
     const options = flags.cas === undefined ? "" : `,"options":{"cas":${flags.cas}}`;
     const body = (await api.call({ method: "PATCH", path: target, body: `{"data":${data}${options}}` })).json ?? {};
+    if (body.wrap_info != null) return printSecret(context, formatFrom(context, flags.format), body, flags.field);
     const table = () => `== Secret Path ==\n${target}\n\n======= Metadata =======\n${keyValueTable(body.data ?? {})}`;
     return print(context, formatFrom(context, flags.format), { body, table }, flags.field);
   },

@@ -2,6 +2,7 @@ import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
+import { printSecret } from "../secret-output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
@@ -37,6 +38,7 @@ export const kvPut: Command = defineCommand({
     // The data is spliced in as text: what the user's file says is what is stored, digit by digit.
     const options = flags.cas === undefined ? "" : `,"options":{"cas":${flags.cas}}`;
     const body = (await api.call({ method: "PUT", path: target, body: `{"data":${data}${options}}` })).json ?? {};
+    if (body.wrap_info != null) return printSecret(context, format, body, flags.field);
     const table = () => `== Secret Path ==\n${target}\n\n======= Metadata =======\n${keyValueTable(body.data ?? {})}`;
     return print(context, format, { body, table }, flags.field);
   },
