@@ -64,6 +64,8 @@ export class AuditDevices {
   readonly #dropped: { add(amount?: number): void };
   readonly #cancels: Cancel[] = [];
   #changing: Promise<void> = Promise.resolve();
+  /** Which devices there are is known. A sealed node cannot read it, and deletes nothing that one of them may still want. */
+  #configured = false;
   #written = "";
 
   constructor(options: AuditDevicesOptions, parts: AuditDevicesParts) {
@@ -128,6 +130,7 @@ export class AuditDevices {
     for (const config of table) {
       if (!this.#running.has(config.uuid)) this.#running.set(config.uuid, this.#open(config));
     }
+    this.#configured = true;
     this.#report();
   }
 
@@ -162,6 +165,7 @@ export class AuditDevices {
   }
 
   #retain(): void {
+    if (!this.#configured) return;
     const { disk, clock, record, logger } = this.#parts;
     const consumers = [...this.#running.values()].map(({ consumer, config }) => consumer ?? waiting(config));
     try {

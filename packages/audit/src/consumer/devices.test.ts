@@ -64,11 +64,11 @@ function openStream(segmentBytes = 1e9): StreamWriter {
   );
 }
 
-function openDevices(options: { maxBytes?: number } = {}): AuditDevices {
+function openDevices(options: { maxBytes?: number; maxAgeMs?: number } = {}): AuditDevices {
   return new AuditDevices(
     {
       maxBytes: options.maxBytes ?? 1e9,
-      maxAgeMs: 1e12,
+      maxAgeMs: options.maxAgeMs ?? 1e12,
       retentionIntervalMs: 100,
       fileDirectories: [],
       dataDirectory: join(directory, "data"),
@@ -404,6 +404,27 @@ describe("what is kept", () => {
     expect(verifyStream(log)).toMatchObject({ problems: [] });
     expect(metricsText([metrics.snapshot()])).toMatch(/vault_audit_device_dropped_records [1-9]/);
   }, 60_000);
+
+  it("stays until it is known who wants it, and then until all have it", async () => {
+    await devices.close();
+    devices = openDevices({ maxAgeMs: 0 });
+    stream = openStream(1000);
+    for (let i = 0; i < 5; i++) write(10);
+    stream.end();
+    const segments = (): number => disk.list().filter((name) => name.endsWith(".jsonl")).length;
+    const before = segments();
+    devices.start();
+    await sleep(500);
+    expect(segments()).toBe(before);
+    await devices.configure([failingDevice()]);
+    await until(failing);
+    await sleep(500);
+    expect(segments()).toBe(before);
+    unlinkSync(join(directory, "no.log"));
+    await until(() => segments() === 0);
+    expect(numbers(readFileSync(join(directory, "no.log"), "utf8"))).toEqual(upTo(50));
+    expect(dropped).toEqual([]);
+  });
 
   it("survives a device that is taken away, and its path can be used anew", async () => {
     const log = join(directory, "a.log");

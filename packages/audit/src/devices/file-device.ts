@@ -38,6 +38,7 @@ export class FileDevice implements AuditDevice {
   #file: OpenFile | undefined;
   #checkedMs = 0;
   #reopen = false;
+  #closed = false;
 
   constructor(target: { readonly path: string; readonly mode: number | undefined }, parts: FileDeviceParts) {
     this.#path = target.path;
@@ -58,6 +59,9 @@ export class FileDevice implements AuditDevice {
         // What it took of the last line is ended when the file is opened again.
         await this.#drop();
         throw error;
+      } finally {
+        // Closed meanwhile: the file may have been opened behind that.
+        if (this.#closed) await this.#drop();
       }
     });
   }
@@ -67,6 +71,7 @@ export class FileDevice implements AuditDevice {
   }
 
   close(): Promise<void> {
+    this.#closed = true;
     return this.#drop();
   }
 
