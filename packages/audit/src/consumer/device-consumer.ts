@@ -36,6 +36,7 @@ const POLL_MS = 50;
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 10_000;
 const SAVE_MS = 500;
+const CLOSE_MS = 1_000;
 const TIME_AT = '{"time":"'.length;
 const TIME_LENGTH = "2030-01-01T00:00:00.000Z".length;
 
@@ -83,8 +84,17 @@ export class DeviceConsumer {
     this.#stopped.reject(reason);
     this.#wakeNow();
     await this.#running;
-    await this.#parts.device.close();
     this.#save();
+    await this.#closeDevice();
+  }
+
+  /** What hangs in a file system is not waited for. */
+  async #closeDevice(): Promise<void> {
+    const { device, timers } = this.#parts;
+    const late = Promise.withResolvers<void>();
+    const cancel = timers.after(CLOSE_MS, late.resolve);
+    await Promise.race([device.close(), late.promise]);
+    cancel();
   }
 
   /** The device is gone for good: nothing of it is kept. */
