@@ -12,11 +12,14 @@ import { parseArgs } from "node:util";
 import { LocalCluster } from "@strongroom/cli";
 import { failover } from "./failover.ts";
 import type { FillRequest } from "./fill-on-demand.ts";
+import { processCpuUs } from "./process-cpu.ts";
 
 interface Figures {
   readonly leases: number;
   readonly startMs: readonly number[];
   readonly startMedianMs: number;
+  /** That the three servers used until then, in milliseconds: steadier than the time where the machine has other work. */
+  readonly startCpuMedianMs: number;
   readonly failoverMs: readonly number[];
   readonly failoverMedianMs: number;
   readonly lostWrites: number;
@@ -81,8 +84,9 @@ async function measure(
   leases: number,
   { starts, kills }: { readonly starts: number; readonly kills: number },
 ): Promise<Figures> {
-  const startMs: number[] = [];
-  for (let i = 0; i < starts; i++) startMs.push(await startAll(cluster));
+  const begun: Start[] = [];
+  for (let i = 0; i < starts; i++) begun.push(await startAll(cluster));
+  const startMs = begun.map(({ ms }) => ms);
   await cluster.waitForVoters(cluster.nodes.length);
   const { gapsMs, medianMs, lost } = await failover(cluster, kills);
   // Memory of processes that have done nothing but start.
@@ -93,6 +97,7 @@ async function measure(
     leases,
     startMs,
     startMedianMs: median(startMs),
+    startCpuMedianMs: median(begun.map(({ cpuMs }) => cpuMs)),
     failoverMs: gapsMs,
     failoverMedianMs: medianMs,
     lostWrites: lost,
@@ -101,14 +106,21 @@ async function measure(
   };
 }
 
+interface Start {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
 /** Stops all nodes and starts them; until each serves. */
-async function startAll(cluster: LocalCluster): Promise<number> {
+async function startAll(cluster: LocalCluster): Promise<Start> {
   const indexes = cluster.nodes.map(({ index }) => index);
   await Promise.all(indexes.map((index) => cluster.kill(index, "SIGTERM")));
   const beganMs = performance.now();
   await Promise.all(indexes.map((index) => cluster.restart(index)));
   for (const index of indexes) await cluster.openNode(index);
-  return performance.now() - beganMs;
+  const ms = performance.now() - beganMs;
+  const cpuUs = cluster.nodes.reduce((sum, { pid }) => sum + (pid === undefined ? 0 : processCpuUs(pid)), 0);
+  return { ms, cpuMs: cpuUs / 1000 };
 }
 
 /** A cluster of one, of a server that can make leases; then all others, and plain servers from the next start on. */
@@ -174,6 +186,7 @@ function print(figures: Figures): void {
   process.stdout.write(
     `${figures.leases} leases\n` +
       `  start of all three to serving, ms:   median ${figures.startMedianMs.toFixed(0)}   (${round(figures.startMs)})\n` +
+      `  CPU of all three until then, ms:     median ${figures.startCpuMedianMs.toFixed(0)}\n` +
       `  kill -9 of the leader, ms:           median ${figures.failoverMedianMs.toFixed(0)}   (${round(figures.failoverMs)})\n` +
       `  acknowledged writes lost:            ${figures.lostWrites}\n` +
       `  memory of a node, MiB:               ${figures.residentMib.toFixed(0)} resident, ${figures.anonymousMib.toFixed(0)} of it anonymous\n`,
@@ -185,6 +198,7 @@ function compare(without: Figures, withAll: Figures): void {
   process.stdout.write(
     "with all leases against none\n" +
       times("start", without.startMedianMs, withAll.startMedianMs) +
+      times("CPU of the start", without.startCpuMedianMs, withAll.startCpuMedianMs) +
       times("failover", without.failoverMedianMs, withAll.failoverMedianMs) +
       times("resident memory", without.residentMib, withAll.residentMib) +
       times("anonymous memory", without.anonymousMib, withAll.anonymousMib),
