@@ -80,6 +80,14 @@ describe("verifyStream", () => {
     expect(verify([...all.slice(0, 8), ...all.slice(4)])).toMatchObject({ records: 12, repeated: 4, problems: [] });
   });
 
+  it("takes what a device got again though a file before this one had it, and nothing that was made up", () => {
+    const all = lines(10);
+    const rotated = all.slice(5);
+    expect(verify([...rotated, ...all.slice(2)])).toMatchObject({ records: 7, repeated: 10, problems: [] });
+    const forged = (all[4] ?? "").replace('"n":3', '"n":9');
+    expect(verify([...rotated, forged, ...rotated]).problems).toMatchObject([{ kind: "broken", seq: 6 }]);
+  });
+
   it("tells a torn last line from one that a crash tore and the stream accounts for", () => {
     const all = lines(3);
     expect(verify(`${all.join("\n")}\n{"time":"2030`).problems).toMatchObject([{ kind: "torn" }]);

@@ -192,16 +192,7 @@ class Verifier {
   #next(state: StreamState, link: ParsedLink, hash: string, at: AuditProblem): boolean {
     const { seq, prev } = link;
     if (seq <= state.lastSeq) {
-      if (state.recent.get(seq) === hash) {
-        this.#records--;
-        this.#repeated++;
-        return false;
-      }
-      this.#report({
-        ...at,
-        kind: "order",
-        message: `record ${seq} comes after record ${state.lastSeq}, with other content`,
-      });
+      this.#again(state, link, hash, at);
       return false;
     }
     if (seq > state.lastSeq + 1) {
@@ -219,6 +210,25 @@ class Verifier {
     state.recent.set(seq, hash);
     if (state.recent.size > KEPT_HASHES) state.recent.delete(seq - KEPT_HASHES);
     return true;
+  }
+
+  /**
+   * A record from before the last one: given again after a crash. One from before the first of this file was given to a file
+   * before it; it counts if what follows it leads to records that are here.
+   */
+  #again(state: StreamState, { seq, prev }: ParsedLink, hash: string, at: AuditProblem): void {
+    const known = state.recent.get(seq);
+    const before = state.recent.get(seq - 1);
+    if (known === undefined ? seq >= state.firstSeq : known !== hash) {
+      const message = `record ${seq} comes after record ${state.lastSeq}, with other content`;
+      this.#report({ ...at, kind: "order", message });
+    } else if (before !== undefined && prev !== before) {
+      this.#report({ ...at, message: `record ${seq} names another record before it than the one that is here` });
+    } else {
+      state.recent.set(seq, hash);
+      this.#records--;
+      this.#repeated++;
+    }
   }
 
   #control(record: Readonly<Record<string, unknown>>, stream: string, at: AuditProblem): void {
