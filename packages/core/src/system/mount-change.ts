@@ -32,6 +32,11 @@ export function checkReserved(category: MountCategory, at: string): void {
   if (strange) throw new LogicalError("invalid_request", `cannot mount or unmount "${at}"`);
 }
 
+/** Throws `LogicalError` for what is no mount of its own: the server itself, and what lies in each token. */
+export function checkTunable(at: string): void {
+  if (RESERVED.some((name) => at.startsWith(name))) throw new LogicalError("invalid_request", `cannot tune "${at}"`);
+}
+
 /** Throws `LogicalError` when a mount is at the path, above it or below it. */
 export function withMount(state: MountTableState, entry: MountEntry): MountTableState {
   checkFree(state.mounts, entry.path);

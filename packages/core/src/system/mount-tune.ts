@@ -4,7 +4,7 @@ import type { Transaction } from "@strongroom/storage";
 import type { MountEntry } from "../mount-entry.ts";
 import type { Mounts, MountTable, MountView } from "../mounts.ts";
 import { tuneBody } from "./mount-body.ts";
-import { type MountCategory, mountPathOf, withMountTuned } from "./mount-change.ts";
+import { checkTunable, type MountCategory, mountPathOf, withMountTuned } from "./mount-change.ts";
 import { CONFIG_FIELDS, withConfig } from "./mount-config.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
@@ -41,6 +41,7 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
         handler: (context, _request, fields) => {
           const { transaction } = SystemContext.of(context);
           const { entry } = findView(mounts.table(transaction, "write"), category, fields);
+          checkTunable(entry.path);
           tune(mounts, transaction, entry, fields);
           return { kind: "empty" };
         },

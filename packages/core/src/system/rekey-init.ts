@@ -1,5 +1,5 @@
 /** `sys/rekey/init`: starts a rekey, shows it, ends it. */
-import { definePath, LogicalError } from "@strongroom/logical";
+import { definePath, type JsonNode, LogicalError } from "@strongroom/logical";
 import { rekeyStatusBody } from "./rekey-body.ts";
 import type { SystemPath, SystemServices } from "./system-path.ts";
 
@@ -26,8 +26,7 @@ export function rekeyInitPath({ dependencies }: SystemServices): SystemPath {
       update: {
         summary: "Start a rekey.",
         handler: async (_context, request, fields) => {
-          const pgp = request.body?.get("pgp_keys");
-          if (fields.get("backup") || (pgp !== undefined && !pgp.isNull() && pgp.elements().length > 0)) {
+          if (fields.get("backup") || namesKeys(request.body?.get("pgp_keys"))) {
             throw new LogicalError("invalid_request", "pgp_keys and backup are not supported");
           }
           const shares = fields.get("secret_shares");
@@ -53,4 +52,10 @@ export function rekeyInitPath({ dependencies }: SystemServices): SystemPath {
       "open the cluster any more, nor does an old copy of its files with new ones. Today's shares approve it.",
   });
   return { path, access: "sudo", run: "effect", reply: "plain" };
+}
+
+/** Clients send null or an empty list where they mean none. */
+function namesKeys(pgpKeys: JsonNode | undefined): boolean {
+  if (pgpKeys === undefined || pgpKeys.isNull()) return false;
+  return pgpKeys.kind !== "array" || pgpKeys.elements().length > 0;
 }

@@ -84,6 +84,12 @@ describe("sys/rekey", () => {
     expect(await wireCode(node.call("update", "sys/rekey/init", { body: { ...body, backup: true } }))).toMatch(
       /^invalid_request/,
     );
+    for (const pgpKeys of ["keybase:me", { a: 1 }, 1, false, ["keybase:me"]]) {
+      const named = { ...body, pgp_keys: pgpKeys };
+      expect(await wireCode(node.call("update", "sys/rekey/init", { body: named })), JSON.stringify(pgpKeys)).toMatch(
+        /^invalid_request: pgp_keys/,
+      );
+    }
     const key = node.unsealKeys[0];
     const update = (fields: object) => wireCode(node.call("update", "sys/rekey/update", { body: fields, token: null }));
     expect(await update({ key, nonce: "00".repeat(16) })).toMatch(/^ceremony_refused/);

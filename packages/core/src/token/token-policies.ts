@@ -19,7 +19,7 @@ export function grantPolicies(
   wish: PolicyWish,
   { parent, role, sudo }: { readonly parent: TokenEntry; readonly role: TokenRole | undefined; readonly sudo: boolean },
 ): readonly string[] {
-  const policies = role !== undefined && restricts(role) ? byRole(wish, role) : byParent(wish, parent, sudo);
+  const policies = role !== undefined && restricts(role) ? byRole(wish, role, parent) : byParent(wish, parent, sudo);
   if (policies.includes(ROOT_POLICY) && !parent.policies.includes(ROOT_POLICY)) {
     throw new LogicalError("invalid_request", "root tokens may not be created without parent token being root");
   }
@@ -43,12 +43,13 @@ function restricts(role: TokenRole): boolean {
   return lists.some((list) => list.length > 0);
 }
 
-function byRole(wish: PolicyWish, role: TokenRole): readonly string[] {
+function byRole(wish: PolicyWish, role: TokenRole, parent: TokenEntry): readonly string[] {
   const forbidden = matcher(role.disallowedPolicies, role.disallowedPoliciesGlob);
   const addDefault = !wish.noDefaultPolicy && !role.noDefaultPolicy && !forbidden(DEFAULT_POLICY);
-  const asked = wish.policies.length > 0 ? wish.policies : role.allowedPolicies;
-  const policies = cleanPolicies(asked, addDefault);
-  if (role.allowedPolicies.length > 0 || role.allowedPoliciesGlob.length > 0) {
+  const bounded = role.allowedPolicies.length > 0 || role.allowedPoliciesGlob.length > 0;
+  const unasked = bounded ? role.allowedPolicies : parent.policies;
+  const policies = cleanPolicies(wish.policies.length > 0 ? wish.policies : unasked, addDefault);
+  if (bounded) {
     const allowed = matcher(role.allowedPolicies, role.allowedPoliciesGlob);
     const outside = policies.filter((name) => !allowed(name) && !(addDefault && name === DEFAULT_POLICY));
     if (outside.length > 0) {

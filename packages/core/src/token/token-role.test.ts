@@ -66,6 +66,15 @@ describe("token roles", () => {
       );
     }
     expect(await world.code("update", "auth/token/create/no", { body: { policies: ["reader"] } })).toBe("ok");
+    // Who asks for none gets the parent's, unless they are forbidden.
+    const parent = async (policies: readonly string[]): Promise<{ token: string }> => ({
+      token: (await world.create({ policies })).token,
+    });
+    const inherited = await world.call("update", "auth/token/create/no", await parent(["maker", "reader"]));
+    expect(authOf(inherited).policies).toEqual(["default", "maker", "reader"]);
+    expect(await world.code("update", "auth/token/create/no", await parent(["app", "maker"]))).toMatch(
+      /"app" is disallowed by this role/,
+    );
     await world.call("update", "auth/token/roles/all", { body: { disallowed_policies_glob: "x" } });
     const by = { token: (await world.create({ policies: ["maker"] })).token };
     expect(await world.code("update", "auth/token/create/all", { body: { policies: ["root"] }, ...by })).toBe(

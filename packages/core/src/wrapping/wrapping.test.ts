@@ -214,6 +214,11 @@ describe("a cubbyhole", () => {
     const [mine, other] = await Promise.all([world.create({ policies: ["app"] }), world.create({ policies: ["app"] })]);
     await world.call("update", "cubbyhole/a/b", { token: mine.token, body: { k: "v" } });
     expect(bodyOf(await world.nodes[1].call("read", "cubbyhole/a/b", { token: mine.token }))).toEqual({ k: "v" });
+    for (const body of [undefined, {}]) {
+      expect(await world.code("update", "cubbyhole/a/b", { token: mine.token, ...(body && { body }) })).toBe(
+        "invalid_request: missing data fields",
+      );
+    }
     expect(bodyOf(await world.call("list", "cubbyhole/a/", { token: mine.token }))).toEqual({ keys: ["b"] });
     expect(await world.call("read", "cubbyhole/a/b", { token: other.token })).toEqual({ kind: "not-found" });
     expect(await world.call("read", "cubbyhole/a/b")).toEqual({ kind: "not-found" });

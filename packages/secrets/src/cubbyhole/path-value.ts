@@ -3,6 +3,7 @@ import {
   definePath,
   type FieldSchemas,
   LogicalError,
+  type LogicalRequest,
   type LogicalResponse,
   listResponse,
   type PathDefinition,
@@ -31,8 +32,8 @@ export const pathValue: PathDefinition = definePath({
       summary: "List the values below the path.",
       handler: async (context, _request, given) => listResponse(await context.storage.list(given.get("path") ?? "")),
     },
-    create: { summary: "Write the value.", handler: (c, r, given) => write(c, r.body?.bytes(), given.get("path")) },
-    update: { summary: "Write the value.", handler: (c, r, given) => write(c, r.body?.bytes(), given.get("path")) },
+    create: { summary: "Write the value.", handler: (c, r, given) => write(c, r, given.get("path")) },
+    update: { summary: "Write the value.", handler: (c, r, given) => write(c, r, given.get("path")) },
     delete: {
       summary: "Delete the value.",
       handler: (context, _request, given) => {
@@ -45,9 +46,10 @@ export const pathValue: PathDefinition = definePath({
   description: "Only the token that wrote a value can read it. Values are not versioned, and go with the token.",
 });
 
-function write(context: RequestContext, value: Uint8Array | undefined, path: string | undefined): LogicalResponse {
-  if (value === undefined) throw new LogicalError("invalid_request", "missing data fields");
-  context.storage.put(named(path), value);
+function write(context: RequestContext, { body }: LogicalRequest, path: string | undefined): LogicalResponse {
+  if (body === undefined || body.members().length === 0)
+    throw new LogicalError("invalid_request", "missing data fields");
+  context.storage.put(named(path), body.bytes());
   return { kind: "empty" };
 }
 

@@ -2,7 +2,6 @@
 import {
   definePath,
   type JsonNode,
-  type JsonValue,
   LogicalError,
   type LogicalRequest,
   type LogicalResponse,
@@ -50,11 +49,12 @@ function read({ storage, mount }: RequestContext, key: string): LogicalResponse 
   const plain = readPlain(storage, key);
   if (plain === undefined) return { kind: "not-found" };
   const members = parseJson(plain.json, STORED_JSON_LIMITS).object()?.members() ?? [];
-  const data = Object.fromEntries(
-    members.map(({ key: name, value }): [string, JsonValue] => [name, new RawJson(value.bytes())]),
-  );
   const duration = members.find(({ key: name }) => name === "ttl" || name === "lease")?.value;
-  return { kind: "data", data, ttlSeconds: secondsOf(duration) ?? mount.config.defaultLeaseTtlSeconds };
+  return {
+    kind: "data",
+    data: new RawJson(plain.json),
+    ttlSeconds: secondsOf(duration) ?? mount.config.defaultLeaseTtlSeconds,
+  };
 }
 
 function write({ storage, nowMs }: RequestContext, { body }: LogicalRequest, key: string): LogicalResponse {
