@@ -13,7 +13,7 @@ export interface Subject {
 }
 
 /** What the benchmark's token and role may do. */
-export const POLICY = `path "secret/data/*" { capabilities = ["create", "read", "update"] }
+const POLICY = `path "secret/data/*" { capabilities = ["create", "read", "update"] }
 path "auth/token/create" { capabilities = ["update"] }`;
 
 type Call = (method: "GET" | "POST", path: string, body?: object) => Promise<Readonly<Record<string, unknown>>>;

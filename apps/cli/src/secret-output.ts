@@ -5,7 +5,7 @@ import type { ApiBody } from "./server-api.ts";
 import type { Format } from "./settings.ts";
 
 /** What `-field` finds and the table shows. */
-export function secretFields(body: ApiBody): Readonly<Record<string, unknown>> {
+function secretFields(body: ApiBody): Readonly<Record<string, unknown>> {
   const { auth, wrap_info: wrap } = body;
   if (wrap != null) {
     const fields: Record<string, unknown> = {
