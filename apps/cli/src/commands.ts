@@ -258,6 +258,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Save the cluster's state to a file",
     load: async () => (await import("./commands/operator-raft-snapshot-save.ts")).operatorRaftSnapshotSave,
   },
+  "operator raft snapshot restore": {
+    summary: "Begin a new cluster with a saved state",
+    load: async () => (await import("./commands/operator-raft-snapshot-restore.ts")).operatorRaftSnapshotRestore,
+  },
   "operator raft snapshot inspect": {
     summary: "Show and prove a snapshot",
     load: async () => (await import("./commands/operator-raft-snapshot-inspect.ts")).operatorRaftSnapshotInspect,

@@ -149,6 +149,24 @@ describe("Barrier", () => {
     expect(() => old.openValue(EPOCH_KEY, "x", row)).toThrow(IntegrityError);
   });
 
+  it("takes another cluster CA, and changes nothing else", () => {
+    const { barrier, initialized } = openTestBarrier();
+    const row = barrier.sealValue(EPOCH_KEY, "x", plaintext);
+    const clusterCa = { privateKeyPkcs8: Uint8Array.of(1, 2, 3), certificateDer: Uint8Array.of(4, 5) };
+    const { keyringRecord } = initialized;
+    const record = barrier.renewClusterCa({ keyringRecord, clusterCa });
+    expect(barrier.clusterCa().certificateDer).not.toEqual(clusterCa.certificateDer);
+    barrier.refresh(record);
+    const held = barrier.clusterCa();
+    expect([held.certificateDer, held.privateKeyPkcs8.expose()]).toEqual([
+      clusterCa.certificateDer,
+      Uint8Array.of(1, 2, 3),
+    ]);
+    expect(clusterCa.privateKeyPkcs8).toEqual(Uint8Array.of(1, 2, 3));
+    expect(barrier.keyInfo(record)).toEqual(barrier.keyInfo(keyringRecord));
+    expect(barrier.openValue(EPOCH_KEY, "x", row)).toEqual(plaintext);
+  });
+
   it("refuses an older keyring record while open", () => {
     const { barrier, initialized } = openTestBarrier();
     barrier.refresh(barrier.rotate({ keyringRecord: initialized.keyringRecord, nowMs: 5 }));

@@ -209,7 +209,7 @@ export class Barrier {
   rotate(parts: { keyringRecord: Uint8Array; nowMs: number }): Uint8Array {
     const rootKey = this.rootKey();
     try {
-      return this.#rotated({ ...parts, wrapUnder: rootKey.expose() });
+      return this.#changed(parts.keyringRecord, rootKey.expose(), this.#rotation(parts.nowMs));
     } finally {
       rootKey.wipe();
     }
@@ -221,7 +221,21 @@ export class Barrier {
    */
   rekey(parts: { keyringRecord: Uint8Array; newRootKey: Uint8Array; nowMs: number }): Uint8Array {
     assert(parts.newRootKey.length === KEY_BYTES, "keys have 32 bytes");
-    return this.#rotated({ ...parts, wrapUnder: parts.newRootKey });
+    return this.#changed(parts.keyringRecord, parts.newRootKey, this.#rotation(parts.nowMs));
+  }
+
+  /**
+   * The keyring row with another cluster CA, whose key stays the caller's to wipe, and nothing else changed. Committed and
+   * refreshed as after `rotate`; the nodes that the old CA certified are strangers from then on.
+   */
+  renewClusterCa(parts: { keyringRecord: Uint8Array; clusterCa: ClusterCa }): Uint8Array {
+    const rootKey = this.rootKey();
+    try {
+      const change = (keyring: KeyringState): KeyringState => ({ ...keyring, clusterCa: parts.clusterCa });
+      return this.#changed(parts.keyringRecord, rootKey.expose(), change);
+    } finally {
+      rootKey.wipe();
+    }
   }
 
   /** The newest data key's term, and when it was made, in wall milliseconds. Throws `IntegrityError`. */
@@ -266,18 +280,27 @@ export class Barrier {
     return this.#read(() => this.#keys.clusterId());
   }
 
-  #rotated(parts: { keyringRecord: Uint8Array; nowMs: number; wrapUnder: Uint8Array }): Uint8Array {
-    const { keyringRecord, nowMs, wrapUnder } = parts;
+  #rotation(nowMs: number): (keyring: KeyringState) => KeyringState {
+    return (keyring) => rotateKeyring(keyring, { maxKeys: MAX_KEYS, nowMs, entropy: this.#entropy });
+  }
+
+  /** The record after `change`, whose result holds the old keys' own bytes. */
+  #changed(
+    keyringRecord: Uint8Array,
+    wrapUnder: Uint8Array,
+    change: (keyring: KeyringState) => KeyringState,
+  ): Uint8Array {
     const { barrierId } = this;
     const rootKey = this.rootKey();
-    let keyring: KeyringState | undefined;
+    let old: KeyringState | undefined;
+    let changed: KeyringState | undefined;
     try {
-      keyring = unwrapKeyring(this.#wrap, rootKey.expose(), barrierId, keyringRecord);
-      // Holds the old keys' own bytes: wiping it wipes them too.
-      keyring = rotateKeyring(keyring, { maxKeys: MAX_KEYS, nowMs, entropy: this.#entropy });
-      return wrapKeyring(this.#wrap, wrapUnder, keyring);
+      old = unwrapKeyring(this.#wrap, rootKey.expose(), barrierId, keyringRecord);
+      changed = change(old);
+      return wrapKeyring(this.#wrap, wrapUnder, changed);
     } finally {
-      if (keyring !== undefined) wipeKeyring(keyring);
+      for (const { key } of [...(changed?.dataKeys ?? []), ...(changed?.macKeys ?? [])]) key.fill(0);
+      if (old !== undefined) wipeKeyring(old);
       rootKey.wipe();
     }
   }

@@ -21,6 +21,7 @@ export {
   CertificateError,
   caFingerprint,
   certificatePem,
+  clusterOfCa,
   createClusterCa,
   makeServerCertificates,
   signNodeCertificate,
@@ -92,6 +93,8 @@ export type { ScrubberOptions } from "./scrub/scrubber.ts";
 export { DEFAULT_SCRUB } from "./scrub/scrubber.ts";
 export { SnapshotDamagedError, SnapshotEmptyError, SnapshotRefusedError } from "./snapshot/errors.ts";
 export { inspectSnapshot } from "./snapshot/inspect.ts";
+export { restoreSnapshot } from "./snapshot/restore.ts";
+export { beginRestore, endRestore, refuseUnfinishedRestore } from "./snapshot/restore-directory.ts";
 export type { SnapshotSinkOptions } from "./snapshot/sink.ts";
 export { SnapshotSink } from "./snapshot/sink.ts";
 export type { SnapshotSourceOptions } from "./snapshot/source.ts";

@@ -1,6 +1,6 @@
 import { type Command, defineCommand } from "../command.ts";
 
-/** The one command that runs the server in this process; nothing else of the CLI loads it. */
+/** The one command that runs the server in this process. */
 export const server: Command = defineCommand({
   usage: "-config=FILE [-join=TOKEN] | -dev [options]",
   description: `Runs a node in the foreground until it is told to stop (SIGINT, SIGTERM).

@@ -28,6 +28,7 @@ import {
   ReplicaShell,
   recoverWal,
   refuseQuarantined,
+  refuseUnfinishedRestore,
   SUPPORTED_VERSION,
   TlsPeerTransport,
   timingsFor,
@@ -87,6 +88,7 @@ export class ReplicaHost {
     const { settings, clock, timers, random, logger, metrics, keys } = parts;
     const directory = settings.dataDirectory;
     refuseQuarantined(directory);
+    refuseUnfinishedRestore(directory);
     const identity = NodeIdentity.open(directory);
     const generations = await Generations.open(directory);
     const transport = new TlsPeerTransport({ listen: settings.clusterListen }, { clock, timers, random, logger });

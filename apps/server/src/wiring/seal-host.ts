@@ -22,6 +22,7 @@ import type {
 import { caFingerprint, signNodeCertificate } from "@strongroom/cluster";
 import {
   asError,
+  assert,
   type Clock,
   type Entropy,
   fromUtf8,
@@ -51,6 +52,7 @@ import {
   encodeOwnRekeyStatus,
   openOwnRekeyShare,
 } from "./rekey-messages.ts";
+import { foundRestoredCluster, hasForeignCa } from "./restored-cluster.ts";
 
 export interface SealHostParts {
   readonly store: WorkerStore;
@@ -216,6 +218,22 @@ export class SealHost {
     };
   }
 
+  /** The one node of a restored cluster gives it a CA of its own; a node that could not is sealed, and opened again. */
+  async #found(proven: ProvenState): Promise<void> {
+    const { barrier, identity, sealNode, logger } = this.#parts;
+    const self = { ...this.#parts.self, identityPublicKey: identity.publicKeySpki };
+    try {
+      await this.#publishKeys(proven);
+      await foundRestoredCluster({ ...this.#parts, self });
+      await this.#publishKeys();
+      assert(!hasForeignCa(barrier), "what was committed is in force here");
+      logger.info("this cluster was restored from a snapshot and has a new authority over its nodes");
+    } catch (error) {
+      await sealNode();
+      throw error;
+    }
+  }
+
   /**
    * Opens this node's barrier for all its threads, once its state is proven. `rootKey` stays the caller's to wipe. Throws
    * `StateUnprovenError`, and `StateWrongError` on a node that ends for it.
@@ -233,6 +251,7 @@ export class SealHost {
       const keys = { rootKey, barrierId, clusterId, keyringRecord };
       const proven = await this.#withKeys(keys, (authenticator) => prover.prove(held, authenticator));
       barrier.open({ ...keys, keyringRecord: (await this.#records()).keyringRecord });
+      if (hasForeignCa(barrier)) await this.#found(proven);
       this.#certify(clusterId);
       await this.#publishKeys(proven);
     } finally {

@@ -45,13 +45,15 @@ const NO_END_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
 /** A clock that lags a little must not take a new certificate for one of the future; a node's may lag for ever. */
 const NODE_START_MS = Date.UTC(2000, 0, 1);
 
+const CA_NAME = "Strongroom cluster ";
+
 /** A new authority over who is a node of one cluster. */
 export function createClusterCa(options: { readonly clusterId: string; readonly entropy: Entropy }): ClusterCa {
   const { publicKey, privateKey } = newKeyPair();
   const certificateDer = issue({
     serial: newSerial(options.entropy),
-    issuer: `Strongroom cluster ${options.clusterId}`,
-    subject: `Strongroom cluster ${options.clusterId}`,
+    issuer: `${CA_NAME}${options.clusterId}`,
+    subject: `${CA_NAME}${options.clusterId}`,
     publicKeySpki: spkiOf(publicKey),
     signer: privateKey,
     notBeforeMs: NODE_START_MS,
@@ -59,6 +61,13 @@ export function createClusterCa(options: { readonly clusterId: string; readonly 
     kind: { type: "ca", signerSpki: spkiOf(publicKey) },
   });
   return { certificateDer, privateKeyPkcs8: pkcs8Of(privateKey) };
+}
+
+/** The id of the cluster that an authority was made for. Throws `CertificateError`. */
+export function clusterOfCa(certificateDer: Uint8Array): string {
+  const name = commonNameOf(parseCertificate(certificateDer));
+  if (!name.startsWith(CA_NAME)) throw new CertificateError("the certificate is that of no cluster's authority");
+  return name.slice(CA_NAME.length);
 }
 
 /**

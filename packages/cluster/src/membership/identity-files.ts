@@ -35,7 +35,8 @@ export function readTextIfPresent(directory: string, name: string): string | und
   }
 }
 
-function syncDirectory(directory: string): void {
+/** So that what was made, renamed or removed in it stays so after a loss of power. */
+export function syncDirectory(directory: string): void {
   const handle = openSync(directory, "r");
   try {
     fsyncSync(handle);
