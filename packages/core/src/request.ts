@@ -22,12 +22,22 @@ export interface CoreRequest {
   readonly header?: (name: string) => readonly string[];
   /** Empty: the root namespace. */
   readonly namespace: string;
+  /** Refused unless this is where the path leads: of a door whose messages only one kind of engine can answer. */
+  readonly engine?: ExpectedEngine;
   readonly idempotencyKey?: string;
   /** The answer is wanted wrapped, for so long; 1 or more. */
   readonly wrapTtlSeconds?: number;
   /** Absolute, in the clock's monotonic milliseconds. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
+}
+
+export interface ExpectedEngine {
+  /** Of the mount, with the slash at its end. */
+  readonly mountPath: string;
+  readonly type: string;
+  /** The mount's option. */
+  readonly version: string;
 }
 
 /** Object members in the order in which they are to be written. */

@@ -31,6 +31,7 @@ export interface Question {
   readonly query?: CoreRequest["query"];
   readonly body?: Uint8Array;
   readonly requestId?: string;
+  readonly engine?: CoreRequest["engine"];
 }
 
 /**
@@ -81,7 +82,7 @@ export class Asker {
   }
 
   #ask(call: Call, question: Question, token: Uint8Array | undefined): Promise<CoreResult> {
-    const { operation, path, query = NO_QUERY, body, requestId } = question;
+    const { operation, path, query = NO_QUERY, body, requestId, engine } = question;
     const namespace = namespaceOf(call.metadata);
     call.asked = true;
     return this.#parts.core.handle({
@@ -97,6 +98,7 @@ export class Asker {
       signal: call.signal,
       ...(token === undefined ? undefined : { token }),
       ...(body === undefined ? undefined : { body }),
+      ...(engine === undefined ? undefined : { engine }),
       ...(requestId === undefined || requestId === "" ? undefined : { idempotencyKey: requestId }),
     });
   }

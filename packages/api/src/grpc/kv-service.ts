@@ -23,7 +23,7 @@ import {
   VersionSchema,
 } from "@strongroom/proto";
 import { assert, concatBytes, utf8 } from "@strongroom/runtime";
-import type { Asker, Call } from "./asker.ts";
+import type { Asker, Call, Question } from "./asker.ts";
 import { GrpcRefusal } from "./errors.ts";
 import { kvPath, secretPath } from "./kv-path.ts";
 import {
@@ -47,7 +47,7 @@ export class KvHandlers {
   async get(request: GetRequest, call: Call): Promise<GetResponse> {
     const path = secretPath(request.mount, "data", request.path);
     const query = request.version === undefined ? undefined : new Map([["version", [String(request.version)]]]);
-    const result = await this.#asker.ask(call, {
+    const result = await this.#ask(call, request, {
       operation: "read",
       path,
       ...(query === undefined ? undefined : { query }),
@@ -62,14 +62,14 @@ export class KvHandlers {
   async put(request: PutRequest, call: Call): Promise<PutResponse> {
     const path = secretPath(request.mount, "data", request.path);
     const { requestId } = request;
-    const result = await this.#asker.ask(call, { operation: "update", path, body: putBody(request), requestId });
+    const result = await this.#ask(call, request, { operation: "update", path, body: putBody(request), requestId });
     return create(PutResponseSchema, { version: versionOf(found(result)) });
   }
 
   async list(request: ListRequest, call: Call): Promise<ListResponse> {
     const directory = request.path === "" || request.path.endsWith("/") ? request.path : `${request.path}/`;
     const path = kvPath(request.mount, "metadata", directory);
-    const result = await this.#asker.ask(call, { operation: "list", path });
+    const result = await this.#ask(call, request, { operation: "list", path });
     if (result.kind === "not-found") return create(ListResponseSchema, {});
     const keys = found(result)["keys"];
     assert(Array.isArray(keys), "a list has keys");
@@ -80,18 +80,18 @@ export class KvHandlers {
     const { requestId, versions } = request;
     if (versions.length === 0) {
       const path = secretPath(request.mount, "data", request.path);
-      await this.#asker.ask(call, { operation: "delete", path, requestId });
+      await this.#ask(call, request, { operation: "delete", path, requestId });
     } else {
       const path = secretPath(request.mount, "delete", request.path);
       const body = utf8(`{"versions":[${versions.join(",")}]}`);
-      await this.#asker.ask(call, { operation: "update", path, body, requestId });
+      await this.#ask(call, request, { operation: "update", path, body, requestId });
     }
     return create(DeleteResponseSchema, {});
   }
 
   async getMetadata(request: GetMetadataRequest, call: Call): Promise<GetMetadataResponse> {
     const path = secretPath(request.mount, "metadata", request.path);
-    const answer = found(await this.#asker.ask(call, { operation: "read", path }));
+    const answer = found(await this.#ask(call, request, { operation: "read", path }));
     return create(GetMetadataResponseSchema, {
       currentVersion: BigInt(numberMember(answer, "current_version")),
       oldestVersion: BigInt(numberMember(answer, "oldest_version")),
@@ -105,6 +105,12 @@ export class KvHandlers {
         .map(([number, version]) => listedVersion(Number(number), version))
         .sort((a, b) => Number(a.number - b.number)),
     });
+  }
+
+  /** These messages are made of what a mount with versions answers, and of nothing else. */
+  #ask(call: Call, { mount }: { readonly mount: string }, question: Question): Promise<CoreResult> {
+    const mountPath = mount.endsWith("/") ? mount : `${mount}/`;
+    return this.#asker.ask(call, { ...question, engine: { mountPath, type: "kv", version: "2" } });
   }
 }
 

@@ -103,6 +103,7 @@ describe("KvService", () => {
       query: new Map([["version", ["7"]]]),
       remoteAddress: "127.0.0.1",
       namespace: "",
+      engine: { mountPath: "secret/", type: "kv", version: "2" },
     });
     expect(fromUtf8(requests[0]?.token ?? new Uint8Array())).toBe("hvs.alice");
   });

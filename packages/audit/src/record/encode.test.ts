@@ -181,10 +181,12 @@ describe("a record", () => {
     const query = new Map([
       ["version", ["2"]],
       ["x", ["a", "b"]],
+      // Looks like the server's, and is the client's.
+      ["born", ["1980-02-03T04:05:06Z"]],
     ]);
     const { body: _, mount: __, ...rest } = REQUEST;
     expect(JSON.parse(requestJson({ ...rest, query }, undefined, options))).toMatchObject({
-      data: { version: hmac("2"), x: [hmac("a"), hmac("b")] },
+      data: { version: hmac("2"), x: [hmac("a"), hmac("b")], born: hmac("1980-02-03T04:05:06Z") },
     });
   });
 });

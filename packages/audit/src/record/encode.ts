@@ -2,7 +2,7 @@
  * Records in Vault's shape: its members, in its order, and nothing where Vault leaves an empty member out. Written by
  * concatenation, since a request's record and its response's share most of their text.
  */
-import { formatTimestamp, type JsonValue, RawJson } from "@strongroom/logical";
+import { encodeJson, formatTimestamp, type JsonValue, RawJson } from "@strongroom/logical";
 import type { AuditSalt } from "../salt.ts";
 import { hashedData } from "./leaf-hasher.ts";
 import { quote, quoteAll } from "./quote.ts";
@@ -131,11 +131,9 @@ function requestData({ body, query, mount }: AuditRequest, salt: AuditSalt): str
   const { clearRequestKeys } = mount ?? {};
   if (body !== undefined && body.length > 0) return hashedData(new RawJson(body), salt, clearRequestKeys);
   if (query === undefined || query.size === 0) return "";
-  return hashedData(
-    new Map([...query].map(([name, values]) => [name, values.length === 1 ? (values[0] ?? "") : values])),
-    salt,
-    clearRequestKeys,
-  );
+  const members = new Map([...query].map(([name, values]) => [name, values.length === 1 ? (values[0] ?? "") : values]));
+  // A client's own text, like a body: what looks like a time in it may be anything.
+  return hashedData(new RawJson(encodeJson(members)), salt, clearRequestKeys);
 }
 
 function decisionJson({ allowed, grantingPolicies }: AuditDecision): string {

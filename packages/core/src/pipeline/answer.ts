@@ -14,7 +14,7 @@ import {
 } from "@strongroom/logical";
 import type { Transaction } from "@strongroom/storage";
 import type { MountEntry } from "../mount-entry.ts";
-import type { CoreResult } from "../request.ts";
+import type { CoreResult, ExpectedEngine } from "../request.ts";
 import { engineResult, systemResult } from "../result.ts";
 import { SystemContext } from "../system/system-path.ts";
 import { callerOf } from "../token/authenticator.ts";
@@ -53,6 +53,7 @@ export async function answer(tx: Transaction, visit: Visit, parts: PipelineParts
   if (target === undefined || (target.kind === "system" && target.declared === undefined)) {
     return { kind: "answer", result: await once(() => Promise.reject(noHandler(request.path))) };
   }
+  if (request.engine !== undefined) checkEngine(target, request.engine);
   const asked: LogicalRequest = { ...early, operation, body };
   const context = target.kind === "engine" ? unjudged : contextOf(tx, visit, parts, authorization?.sudo ?? false);
   if (target.kind === "system" && declaredOf(target).run === "effect") {
@@ -70,6 +71,15 @@ export async function answer(tx: Transaction, visit: Visit, parts: PipelineParts
   }
   const afterCommit = context instanceof SystemContext ? context.afterCommit : undefined;
   return { kind: "answer", result, afterCommit };
+}
+
+/** Before the handler: what it has written could not be answered afterwards. Throws `LogicalError`. */
+function checkEngine({ mount }: Target, expected: ExpectedEngine): void {
+  const { mountPath, type, version } = expected;
+  if (mount.path === mountPath && mount.type === type && mount.options.get("version") === version) return;
+  throw new LogicalError("unsupported_path", `there is no ${type} engine of version ${version} at ${mountPath}`, {
+    fromState: true,
+  });
 }
 
 /** Leaves the handler's run; what it wrote stands. */

@@ -257,6 +257,30 @@ describe("a refusal that takes a use", () => {
   });
 });
 
+describe("a request that is meant for one kind of engine", () => {
+  const versioned = (mountPath: string) => ({ engine: { mountPath, type: "kv", version: "2" } });
+
+  it("is refused by any other before anything is written, and to who may not ask as ever", async () => {
+    await world.call("update", "sys/mounts/plain", { body: { type: "kv", options: { version: "1" } } });
+    const { token } = await world.create({ policies: ["default"] });
+    for (const [mount, path] of [
+      ["plain/", "plain/data/x"],
+      ["cubbyhole/", "cubbyhole/data/x"],
+      ["secret/data/", "secret/data/data/x"],
+      ["sys/", "sys/policies/acl/x"],
+    ] as const) {
+      const options = { body: { data: { a: 1 } }, ...versioned(mount) };
+      expect(await world.code("update", path, options), mount).toBe(
+        `unsupported_path: there is no kv engine of version 2 at ${mount}`,
+      );
+      expect(await world.call("read", path), mount).toEqual({ kind: "not-found" });
+    }
+    const options = { body: { data: { a: 1 } }, ...versioned("plain/") };
+    expect(await world.code("update", "plain/data/x", { ...options, token })).toMatch(/^permission_denied/);
+    expect(await world.code("update", "secret/data/x", { ...options, ...versioned("secret/") })).toBe("ok");
+  });
+});
+
 describe("policies on the request path", () => {
   it("speak before anything is told: of what is there, of what is sent", async () => {
     const { token } = await world.create({ policies: ["reader"] });

@@ -113,6 +113,7 @@ export interface CallOptions {
   readonly contentType?: string;
   readonly remoteAddress?: string;
   readonly wrapTtlSeconds?: number;
+  readonly engine?: CoreRequest["engine"];
 }
 
 const noKdf = (): never => {
@@ -210,6 +211,7 @@ export class TestNode {
       namespace: "",
       deadlineMs: this.store.clock.monotonicMs() + 10_000,
       ...(token === "" ? undefined : { token: utf8(token) }),
+      ...(options.engine === undefined ? undefined : { engine: options.engine }),
       ...(options.wrapTtlSeconds === undefined ? undefined : { wrapTtlSeconds: options.wrapTtlSeconds }),
       ...(options.contentType === undefined ? undefined : { contentType: options.contentType }),
       ...(options.body === undefined ? undefined : { body: utf8(JSON.stringify(options.body)) }),

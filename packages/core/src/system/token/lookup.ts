@@ -2,9 +2,11 @@
 import {
   type DataResponse,
   definePath,
+  encodeJson,
   formatTimestamp,
   type JsonValue,
   LogicalError,
+  RawJson,
   type RequestContext,
 } from "@strongroom/logical";
 import { present, utf8 } from "@strongroom/runtime";
@@ -102,7 +104,7 @@ function tokenBody(entry: TokenEntry, id: Uint8Array, nowMs: number): { [key: st
           last_renewal_time: Math.floor(entry.issueTimeMs / 1000),
         }
       : undefined),
-    meta: Object.keys(entry.meta).length === 0 ? null : new Map(Object.entries(entry.meta)),
+    meta: Object.keys(entry.meta).length === 0 ? null : new RawJson(encodeJson(new Map(Object.entries(entry.meta)))),
     num_uses: entry.numUses,
     orphan: entry.orphan,
     path: entry.path,
