@@ -15,6 +15,7 @@ let directory: string;
 let cluster: LocalCluster;
 let backup: string;
 let oldClusterId: unknown;
+let lastLeader = 0;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
@@ -74,13 +75,20 @@ describe("a restore", () => {
     execCli("save", backup);
     await put(2, "after the save");
     oldClusterId = await clusterId(0);
+    const survivor = join(directory, "survivor.snap");
+    const offline = () => execCli("save", "-format=json", `-data-dir=${node(1).dataDir}`, survivor);
+    expect(offline).toThrow(/A server runs on/);
+    expect(await read(1, "after the save")).toBe("after the save");
     await Promise.all([0, 1, 2].map((index) => cluster.kill(index)));
+
+    expect(JSON.parse(offline())).toMatchObject({ signed: false, voters: 3 });
+    const fresh = join(directory, "fresh");
+    expect(() => execCli("restore", `-data-dir=${fresh}`, survivor)).toThrow(/-accept-unsigned/);
 
     const before = readdirSync(node(0).dataDir).sort();
     expect(() => execCli("restore", `-data-dir=${node(0).dataDir}`, backup)).toThrow(/is not empty/);
     expect(readdirSync(node(0).dataDir).sort()).toEqual(before);
 
-    const fresh = join(directory, "fresh");
     const damage = (name: string, at: (bytes: Buffer) => number): string => {
       const bytes = readFileSync(backup);
       const place = at(bytes);
@@ -150,8 +158,20 @@ describe("a restore", () => {
         "saved",
       ]);
     }
-    const leader = await cluster.leader();
-    await cluster.kill(leader);
-    expect(await read((leader + 1) % 3, "new")).toBe("new");
+    lastLeader = await cluster.leader();
+    await cluster.kill(lastLeader);
+    expect(await read((lastLeader + 1) % 3, "new")).toBe("new");
+    await put((lastLeader + 1) % 3, "last");
+  });
+
+  it("from what one survivor's directory holds loses nothing that was acknowledged", async () => {
+    await Promise.all([0, 1, 2].map((index) => cluster.kill(index)));
+    const file = join(directory, "lost-quorum.snap");
+    execCli("save", `-data-dir=${node((lastLeader + 1) % 3).dataDir}`, file);
+    renameSync(node(0).dataDir, `${node(0).dataDir}.lost`);
+    execCli("restore", "-accept-unsigned", `-data-dir=${node(0).dataDir}`, file);
+    await cluster.startNode(0);
+    await cluster.openNode(0);
+    for (const name of ["saved", "new", "by-0", "by-1", "by-2", "last"]) expect(await read(0, name)).toBe(name);
   });
 });

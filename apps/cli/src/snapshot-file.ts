@@ -1,7 +1,7 @@
 /** Snapshots as files on the operator's machine. */
 import { createReadStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
-import { inspectSnapshot } from "@strongroom/cluster";
+import { inspectSnapshot, readStoppedNode } from "@strongroom/cluster";
 import { asError, StrongroomError, toHex } from "@strongroom/runtime";
 import { LocalError } from "./command.ts";
 
@@ -37,6 +37,17 @@ export async function saveSnapshot(
     await rm(part, { force: true });
     throw error instanceof StrongroomError ? error : unwritable(part, error);
   }
+}
+
+/** Has `take` save what a stopped node holds; the copy of its state that this takes lies beside `file` meanwhile. */
+export async function saveStoppedNode(
+  directory: string,
+  file: string,
+  take: (stream: AsyncIterable<Uint8Array>) => Promise<Inspected>,
+): Promise<Inspected> {
+  // LevelDB creates files as 0644 unless the mask says otherwise.
+  process.umask(0o077);
+  return readStoppedNode({ directory, workDirectory: `${file}.work` }, take);
 }
 
 /** Throws `LocalError`, `SnapshotDamagedError` or `SnapshotRefusedError`. */

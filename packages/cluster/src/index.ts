@@ -99,6 +99,7 @@ export type { SnapshotSinkOptions } from "./snapshot/sink.ts";
 export { SnapshotSink } from "./snapshot/sink.ts";
 export type { SnapshotSourceOptions } from "./snapshot/source.ts";
 export { SnapshotSource } from "./snapshot/source.ts";
+export { readStoppedNode } from "./snapshot/stopped-node.ts";
 export type { ReceivedSnapshot, SnapshotHeader, SnapshotSigner, SnapshotTrailer } from "./snapshot/types.ts";
 export { CHECKPOINT_KEY, encodeCheckpoint } from "./state/checkpoint.ts";
 export { ReplicaFatalError } from "./state/errors.ts";

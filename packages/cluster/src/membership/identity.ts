@@ -30,7 +30,8 @@ export class IdentityError extends StrongroomError {
   readonly code = "bad_identity";
 }
 
-const KEY_FILE = "identity.key";
+/** Made at a directory's first start. */
+export const KEY_FILE = "identity.key";
 const IDENTITY_FILE = "identity.json";
 const FORMAT = 1;
 
