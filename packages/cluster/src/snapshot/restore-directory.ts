@@ -8,7 +8,7 @@ import { StrongroomError } from "@strongroom/runtime";
 import { makePrivateDirectory, syncDirectory, writeFileDurably } from "../membership/identity-files.ts";
 
 /** The directory cannot be used for this; the message says why, and what to do. */
-export class RestoreDirectoryError extends StrongroomError {
+class RestoreDirectoryError extends StrongroomError {
   readonly code = "bad_restore_directory";
 }
 

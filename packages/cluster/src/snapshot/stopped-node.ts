@@ -22,7 +22,7 @@ import { refuseUnfinishedRestore } from "./restore-directory.ts";
 import { SnapshotSource } from "./source.ts";
 
 /** The directory's state cannot be had; the message says why. */
-export class StoppedNodeError extends StrongroomError {
+class StoppedNodeError extends StrongroomError {
   readonly code = "bad_data_directory";
 }
 
