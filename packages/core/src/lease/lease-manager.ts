@@ -3,7 +3,7 @@
  * the front of what is due; the expiry worker of the leader undoes its effect (`lease-revoker.ts`).
  */
 import { type Internal, LogicalError } from "@strongroom/logical";
-import { type Entropy, fromUtf8, present, toHex } from "@strongroom/runtime";
+import { assert, type Entropy, fromUtf8, present, toHex } from "@strongroom/runtime";
 import { keyAfter, type Transaction } from "@strongroom/storage";
 import type { LeaderStore } from "../background/leader-store.ts";
 import { randomBase62 } from "../base62.ts";
@@ -53,6 +53,7 @@ export class LeaseManager implements LeaseStore {
         ? `h${toHex(present(tokenHash, "a token's lease is the token's"))}`
         : fromUtf8(randomBase62(entropy, ID_LENGTH));
     const leaseId = `${lease.path.replace(/\/$/, "")}/${own}`;
+    assert(leaseId.startsWith(mountPath), "a lease's path begins with its mount's: else nobody would find it again");
     const expireTimeMs = Math.ceil(lease.expireTimeMs);
     rows.add(
       tx,

@@ -42,11 +42,24 @@ export function prefixesOf(table: MountTable, prefix: string): readonly LeasePre
   return [...covered.values()];
 }
 
+interface Place {
+  readonly entry: MountEntry;
+  readonly path: string;
+}
+
+/** A table is one object until it changes. */
+const remembered = new WeakMap<MountTable, readonly Place[]>();
+
 /** Every path at which a mount hangs, hung, or hung until it was taken away. */
-function placesOf(table: MountTable): readonly { readonly entry: MountEntry; readonly path: string }[] {
-  const { mounts, closing } = table.state;
-  const now = [...mounts, table.token.entry].map((entry) => ({ entry, path: entry.path }));
-  const before = mounts.flatMap((entry) => entry.formerPaths.map((path) => ({ entry, path })));
-  const gone = closing.flatMap((entry) => [entry.path, ...entry.formerPaths].map((path) => ({ entry, path })));
-  return [...now, ...before, ...gone].filter(({ path }) => path !== "");
+function placesOf(table: MountTable): readonly Place[] {
+  let places = remembered.get(table);
+  if (places === undefined) {
+    const { mounts, closing } = table.state;
+    const now = [...mounts, table.token.entry].map((entry) => ({ entry, path: entry.path }));
+    const before = mounts.flatMap((entry) => entry.formerPaths.map((path) => ({ entry, path })));
+    const gone = closing.flatMap((entry) => [entry.path, ...entry.formerPaths].map((path) => ({ entry, path })));
+    places = [...now, ...before, ...gone].filter(({ path }) => path !== "");
+    remembered.set(table, places);
+  }
+  return places;
 }
