@@ -6,11 +6,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { parseArgs } from "node:util";
 import { AuditLog, type AuditRequest, AuditSalt, NodeAuditDisk } from "@strongroom/audit";
 import { RawJson } from "@strongroom/logical";
 import { MetricsRegistry, SecretBytes, silentLogger, utf8 } from "@strongroom/runtime";
 import { nodeClock, nodeEntropy, nodeTimers } from "@strongroom/runtime/node";
+import { benchOptions } from "./options.ts";
 
 const REQUESTS_A_TURN = 32;
 const TURNS = 1_500;
@@ -23,9 +23,8 @@ interface Figure {
 }
 
 export async function auditBench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { json: { type: "string", default: "bench/results/audit.json" } },
+  const values = benchOptions(args, {
+    json: ["bench/results/audit.json", "where the figures are written"],
   });
   const figures: Figure[] = [];
   for (const operation of ["read", "create"] as const) {

@@ -6,10 +6,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { LocalCluster } from "@strongroom/cli";
 import { type FailoverResult, failover } from "./failover.ts";
 import { grpcLoad } from "./grpc-load.ts";
+import { benchOptions } from "./options.ts";
 import { processCpuUs } from "./process-cpu.ts";
 import { type LoadResult, requireWrk, wrkLoad } from "./wrk.ts";
 
@@ -24,22 +24,19 @@ interface Row extends LoadResult {
 const CLIENTS = [1, 16, 64];
 
 export async function clusterBench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seconds: { type: "string", default: "8" },
-      kills: { type: "string", default: "20" },
-      "base-port": { type: "string", default: "18200" },
-      json: { type: "string", default: "bench/results/cluster.json" },
-    },
+  const values = benchOptions(args, {
+    seconds: [8, "of load for each row"],
+    kills: [20, "of the leader"],
+    "base-port": [18_200, "first of the nodes' ports"],
+    json: ["bench/results/cluster.json", "where the figures are written"],
   });
   requireWrk();
   const directory = mkdtempSync(join(tmpdir(), "strongroom-bench-"));
-  const cluster = await LocalCluster.create({ directory, nodes: 3, basePort: Number(values["base-port"]) });
+  const cluster = await LocalCluster.create({ directory, nodes: 3, basePort: values["base-port"] });
   try {
     await cluster.up();
-    const rows = await throughput(cluster, Number(values.seconds));
-    const gaps = await failover(cluster, Number(values.kills));
+    const rows = await throughput(cluster, values.seconds);
+    const gaps = await failover(cluster, values.kills);
     report(rows, gaps);
     mkdirSync(join(values.json, ".."), { recursive: true });
     const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };

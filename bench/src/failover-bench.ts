@@ -5,9 +5,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { parseArgs } from "node:util";
 import { LocalCluster, type LocalNode } from "@strongroom/cli";
 import { failover } from "./failover.ts";
+import { benchOptions, UsageError } from "./options.ts";
 
 const PROFILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   default: {},
@@ -15,29 +15,26 @@ const PROFILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 export async function failoverBench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      kills: { type: "string", default: "50" },
-      profile: { type: "string", default: "default" },
-      "base-port": { type: "string", default: "18300" },
-      json: { type: "string" },
-    },
+  const values = benchOptions(args, {
+    kills: [50, "of the leader"],
+    profile: ["default", "of heartbeats and election timeouts: default, or fast"],
+    "base-port": [18_300, "first of the nodes' ports"],
+    json: ["", "where the figures are written (bench/results/failover-PROFILE.json)"],
   });
   const pace = PROFILES[values.profile];
-  if (pace === undefined) throw new Error(`--profile must be one of ${Object.keys(PROFILES).join(", ")}`);
+  if (pace === undefined) throw new UsageError(`--profile must be one of ${Object.keys(PROFILES).join(", ")}`);
   const directory = mkdtempSync(join(tmpdir(), "strongroom-failover-"));
-  const cluster = await LocalCluster.create({ directory, nodes: 3, basePort: Number(values["base-port"]) });
+  const cluster = await LocalCluster.create({ directory, nodes: 3, basePort: values["base-port"] });
   try {
     for (const node of cluster.nodes) setPace(node, pace);
     await cluster.up();
-    const result = await failover(cluster, Number(values.kills));
+    const result = await failover(cluster, values.kills);
     const sorted = [...result.gapsMs].sort((a, b) => a - b);
     const p90 = sorted[Math.floor(sorted.length * 0.9)] ?? Number.NaN;
     process.stdout.write(
       `profile ${values.profile}, ${sorted.length} kills of the leader, time without an acknowledged write: min ${result.minMs.toFixed(0)} ms, median ${result.medianMs.toFixed(0)} ms, p90 ${p90.toFixed(0)} ms, max ${result.maxMs.toFixed(0)} ms\nacknowledged writes lost: ${result.lost}\n`,
     );
-    const file = values.json ?? `bench/results/failover-${values.profile}.json`;
+    const file = values.json === "" ? `bench/results/failover-${values.profile}.json` : values.json;
     mkdirSync(dirname(file), { recursive: true });
     const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
     writeFileSync(file, `${JSON.stringify({ machine, profile: values.profile, pace, ...result }, undefined, 2)}\n`);

@@ -8,10 +8,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { LocalCluster } from "@strongroom/cli";
 import { failover } from "./failover.ts";
 import type { FillRequest } from "./fill-on-demand.ts";
+import { benchOptions } from "./options.ts";
 import { processCpuUs } from "./process-cpu.ts";
 
 interface Figures {
@@ -36,19 +36,16 @@ const LOG_BYTES = 96 * 1024 * 1024;
 const QUIET_MS = 90_000;
 
 export async function leasesBench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      leases: { type: "string", default: "1000000" },
-      starts: { type: "string", default: "5" },
-      kills: { type: "string", default: "10" },
-      "base-port": { type: "string", default: "18760" },
-      json: { type: "string", default: "bench/results/leases.json" },
-    },
+  const values = benchOptions(args, {
+    leases: [1_000_000, "in the full cluster; the other has none"],
+    starts: [5, "of each cluster"],
+    kills: [10, "of each cluster's leader"],
+    "base-port": [18_760, "first of the nodes' ports"],
+    json: ["bench/results/leases.json", "where the figures are written"],
   });
-  const leases = Number(values.leases);
-  const rounds = { starts: Number(values.starts), kills: Number(values.kills) };
-  const basePort = Number(values["base-port"]);
+  const { leases } = values;
+  const rounds = { starts: values.starts, kills: values.kills };
+  const basePort = values["base-port"];
   const figuresOf = (count: number): Promise<Figures> =>
     inCluster(basePort, async (cluster, directory) => {
       await upFilled(cluster, directory, count);

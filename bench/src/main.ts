@@ -4,6 +4,7 @@ import { auditBench } from "./audit-bench.ts";
 import { clusterBench } from "./cluster.ts";
 import { failoverBench } from "./failover-bench.ts";
 import { leasesBench } from "./leases.ts";
+import { UsageError } from "./options.ts";
 import { policyBench } from "./policy-bench.ts";
 import { vaultBench } from "./vault.ts";
 
@@ -19,8 +20,12 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void
 const [name = "", ...args] = process.argv.slice(2);
 const bench = BENCHES[name];
 if (bench === undefined) {
-  process.stderr.write(`Usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [options]\n`);
+  process.stderr.write(`Usage: npm run bench -- ${Object.keys(BENCHES).join("|")} [options | --help]\n`);
   process.exitCode = 1;
 } else {
-  await bench(args);
+  await bench(args).catch((error: unknown) => {
+    if (!(error instanceof UsageError)) throw error;
+    (error.exitCode === 0 ? process.stdout : process.stderr).write(`${error.message}\n`);
+    process.exitCode = error.exitCode;
+  });
 }

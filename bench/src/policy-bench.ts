@@ -5,8 +5,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname } from "node:path";
-import { parseArgs } from "node:util";
 import { compileAcl, NO_IDENTITY, parsePolicy } from "@strongroom/core/policy";
+import { benchOptions } from "./options.ts";
 
 const SIZES = [10, 1_000, 10_000];
 /** Of each measurement; the fastest of five counts. */
@@ -24,9 +24,8 @@ interface Figures {
 }
 
 export async function policyBench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { json: { type: "string", default: "bench/results/policy.json" } },
+  const values = benchOptions(args, {
+    json: ["bench/results/policy.json", "where the figures are written"],
   });
   const figures = SIZES.map(measure);
   process.stdout.write(tableOf(figures));

@@ -7,9 +7,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { startBao } from "./bao.ts";
 import { startBareServer } from "./bare-server.ts";
+import { benchOptions, UsageError } from "./options.ts";
 import { processCpuUs } from "./process-cpu.ts";
 import { startStrongroom } from "./strongroom.ts";
 import type { Subject } from "./subject.ts";
@@ -27,25 +27,22 @@ const CLIENTS = [1, 16, 64];
 const WARM_UP_SECONDS = 15;
 
 export async function vaultBench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      peer: { type: "string", default: "bao" },
-      seconds: { type: "string", default: "8" },
-      "base-port": { type: "string", default: "18400" },
-      json: { type: "string", default: "bench/results/vault.json" },
-    },
+  const values = benchOptions(args, {
+    peer: ["bao", "what runs beside: bao, or none"],
+    seconds: [8, "of load for each row"],
+    "base-port": [18_400, "first of the nodes' ports"],
+    json: ["bench/results/vault.json", "where the figures are written"],
   });
-  if (values.peer !== "bao" && values.peer !== "none") throw new Error("--peer is bao or none");
+  if (values.peer !== "bao" && values.peer !== "none") throw new UsageError("--peer is bao or none");
   requireWrk();
   const directory = mkdtempSync(join(tmpdir(), "strongroom-bench-"));
-  const port = Number(values["base-port"]);
+  const port = values["base-port"];
   const rows: Row[] = [];
   const measure = async (subject: Subject, works: Readonly<Record<string, Recipe>>, warmUp: number): Promise<void> => {
     try {
       for (const [work, recipe] of Object.entries(works)) {
         if (warmUp > 0) await wrkRecipe({ targets: subject.targets, clients: 32, seconds: warmUp, recipe });
-        for (const clients of CLIENTS) rows.push(await run(subject, work, recipe, clients, Number(values.seconds)));
+        for (const clients of CLIENTS) rows.push(await run(subject, work, recipe, clients, values.seconds));
       }
     } finally {
       await subject.close();
