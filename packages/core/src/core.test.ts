@@ -335,6 +335,15 @@ describe("the core", () => {
     await mountKv();
     expect(bodyOf(await node.call("help", "secret/data/a"))).toMatchObject({ see_also: null });
     expect(bodyOf(await node.call("help", "sys/mounts"))).toMatchObject({ see_also: null });
+    for (const mount of ["sys", "sys/", "auth/token", "secret", "secret/"]) {
+      expect(bodyOf(await node.call("help", mount)), mount).toMatchObject({
+        help: expect.stringContaining("## PATHS"),
+      });
+    }
+    for (const mount of ["sys", "sys/", "auth/token"]) {
+      expect(await wireCode(node.call("read", mount)), mount).toMatch(/^unsupported_path/);
+    }
+    expect(await wireCode(node.call("help", "system"))).toMatch(/^unsupported_path/);
   });
 
   it("takes nothing more once closed", async () => {

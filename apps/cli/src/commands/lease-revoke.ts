@@ -20,7 +20,7 @@ export const leaseRevoke: Command = defineCommand({
     const [given = ""] = positional;
     if (flags.force && !flags.prefix) throw new LocalError("-force goes with -prefix.");
     const path = flags.prefix
-      ? `sys/leases/${flags.force ? "revoke-force" : "revoke-prefix"}/${given}`
+      ? `sys/leases/${flags.force ? "revoke-force" : "revoke-prefix"}/${given.replace(/\/+$/, "")}`
       : "sys/leases/revoke";
     const body = JSON.stringify({
       ...(flags.prefix ? {} : { lease_id: given }),

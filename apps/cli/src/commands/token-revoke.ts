@@ -25,7 +25,7 @@ standard input, which keeps it out of the process list.
     const api = new ServerApi(connectionFrom(context, flags));
     const call = (path: string, body: object) => api.call({ method: "PUT", path, body: JSON.stringify(body) });
     if (flags.self) await call("auth/token/revoke-self", {});
-    else if (flags.mode === "path") await call(`sys/leases/revoke-prefix/${named}`, {});
+    else if (flags.mode === "path") await call(`sys/leases/revoke-prefix/${named?.replace(/\/+$/, "")}`, {});
     else if (flags.mode !== undefined && flags.mode !== "orphan") throw new LocalError('-mode is "orphan" or "path".');
     else if (flags.mode === "orphan") await call("auth/token/revoke-orphan", { token: named });
     else if (flags.accessor) await call("auth/token/revoke-accessor", { accessor: named });

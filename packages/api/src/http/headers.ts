@@ -89,6 +89,8 @@ export function parseHeaders(rawHeaders: readonly string[]): RequestHeaders {
         headers.contentLength = Number(value);
         break;
       case "transfer-encoding":
+        // What would have to be undone besides the chunks is not, and must not be taken for the body.
+        if (value.toLowerCase() !== "chunked") throw new BadHeaderError("Transfer-Encoding may only be chunked");
         headers.chunked = true;
         break;
       case "expect":

@@ -225,6 +225,7 @@ describe("attacks", () => {
       post("Transfer-Encoding: chunked, identity"),
       post("Transfer-Encoding: xchunked"),
       post("Transfer-Encoding: gzip"),
+      post("Transfer-Encoding: gzip, chunked"),
       post("Transfer-Encoding : chunked"),
       post("X: a", " folded: b"),
       post("X: a\u0000b"),

@@ -47,17 +47,25 @@ function login(context: RequestContext, request: LogicalRequest, roleId: string,
     lockout.failed(context.storage);
     return { kind: "refusal", error: new LogicalError("invalid_request", text) };
   };
-  if (found === undefined) return refusal("invalid role or secret ID");
+  if (found === undefined) {
+    // As for a role that is there and asks for one.
+    if (secretId === "") throw missingSecretId();
+    return refusal("invalid role or secret ID");
+  }
   const { name, role } = found;
   if (!admits(role.secretIdBoundCidrs, request)) return refusal(unauthorized(request));
   if (!role.bindSecretId) return grant(context, { name, role, roleId, secret: undefined }, lockout);
-  if (secretId === "") throw new LogicalError("invalid_request", "missing secret_id");
+  if (secretId === "") throw missingSecretId();
   const hash = hashSecretId(context.storage, role, secretId);
   const secret = readSecretId(context.storage, role, hash);
   if (secret === undefined || isExpired(secret, context.nowMs)) return refusal("invalid role or secret ID");
   if (!admits(secret.cidrList, request)) return refusal(unauthorized(request));
   takeUse(context, role, hash, secret);
   return grant(context, { name, role, roleId, secret }, lockout);
+}
+
+function missingSecretId(): LogicalError {
+  return new LogicalError("invalid_request", "missing secret_id");
 }
 
 /** The last one ends the secret id. */

@@ -29,7 +29,8 @@ export type Target = SystemTarget | EngineTarget;
 /** Throws `LogicalError` invalid_path. */
 export function systemTarget(systems: readonly SystemBackend[], path: string): SystemTarget | undefined {
   for (const system of systems) {
-    if (!path.startsWith(system.mount.path)) continue;
+    // Help is asked of the mount itself, too: `sys`.
+    if (!`${path}/`.startsWith(system.mount.path)) continue;
     const below = path.slice(system.mount.path.length);
     const match = system.backend.route(below);
     const declared = match === undefined ? undefined : system.declaration(match.route);
