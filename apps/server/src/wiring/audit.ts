@@ -117,14 +117,14 @@ export function openAudit(parts: WorkerAuditParts): WorkerAudit {
     },
     { disk, salt, clock, timers, entropy, logger, metrics },
   );
-  const own = realpathSync(dataDirectory);
+  const own = [dataDirectory, audit.directory].map((directory) => realpathSync(directory));
   let devices: AuditDevices | undefined;
   return {
     log,
     devices: {
       statuses: () => devices?.statuses() ?? statusOf(disk),
       probe: (type, options) =>
-        probeDevice(type, options, { fileDirectories: audit.fileDirectories, dataDirectory: own, clock, timers }),
+        probeDevice(type, options, { fileDirectories: audit.fileDirectories, ownDirectories: own, clock, timers }),
     },
     startDevices: ({ core, store }) => {
       const running = new AuditDevices(deviceOptions(audit, own), {
@@ -165,9 +165,9 @@ export function openAudit(parts: WorkerAuditParts): WorkerAudit {
 
 function deviceOptions(
   { retentionBytes, retentionAgeMs, fileDirectories }: AuditStreamSettings,
-  dataDirectory: string,
+  ownDirectories: readonly string[],
 ): ConstructorParameters<typeof AuditDevices>[0] {
-  return { maxBytes: retentionBytes, maxAgeMs: retentionAgeMs, fileDirectories, dataDirectory };
+  return { maxBytes: retentionBytes, maxAgeMs: retentionAgeMs, fileDirectories, ownDirectories };
 }
 
 function statusOf(disk: NodeAuditDisk): readonly DeviceStatus[] {

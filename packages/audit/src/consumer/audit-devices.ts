@@ -25,7 +25,7 @@ import { Rewriter } from "./rewrite.ts";
 
 export interface AuditDevicesOptions extends RetentionOptions {
   readonly fileDirectories: readonly string[];
-  readonly dataDirectory: string;
+  readonly ownDirectories: readonly string[];
   /** How often what is kept is looked through. */
   readonly retentionIntervalMs?: number;
 }
@@ -72,8 +72,8 @@ export class AuditDevices {
     this.#options = options;
     this.#parts = parts;
     const { metrics, clock, timers, stdout } = parts;
-    const { fileDirectories, dataDirectory } = options;
-    this.#world = { clock, timers, stdout, fileDirectories, dataDirectory, slots: new Slots(FILE_SLOTS) };
+    const { fileDirectories, ownDirectories } = options;
+    this.#world = { clock, timers, stdout, fileDirectories, ownDirectories, slots: new Slots(FILE_SLOTS) };
     this.#gauges = {
       devices: metrics.gauge("vault_audit_devices", "Audit devices of this node."),
       failing: metrics.gauge("vault_audit_devices_failing", "Audit devices that take nothing at the moment."),

@@ -71,7 +71,7 @@ function openDevices(options: { maxBytes?: number; maxAgeMs?: number } = {}): Au
       maxAgeMs: options.maxAgeMs ?? 1e12,
       retentionIntervalMs: 100,
       fileDirectories: [],
-      dataDirectory: join(directory, "data"),
+      ownDirectories: [join(directory, "data")],
     },
     {
       disk,

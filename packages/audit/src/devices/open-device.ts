@@ -12,9 +12,10 @@ export interface DeviceWorld {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly slots: Slots;
-  /** Where files may lie; empty: anywhere but in the system's directories and the node's own. */
+  /** Where files may lie; empty: anywhere but in the system's directories. */
   readonly fileDirectories: readonly string[];
-  readonly dataDirectory: string;
+  /** Where they may not: the node's data, and its streams. Without links. */
+  readonly ownDirectories: readonly string[];
   readonly stdout: (bytes: Uint8Array) => Promise<void>;
 }
 
@@ -22,7 +23,7 @@ export interface DeviceWorld {
 export function openDevice(target: DeviceTarget, world: DeviceWorld): AuditDevice {
   switch (target.type) {
     case "file": {
-      const allowed = { directories: world.fileDirectories, dataDirectory: world.dataDirectory };
+      const allowed = { directories: world.fileDirectories, own: world.ownDirectories };
       checkFilePath(target.path, allowed);
       return new FileDevice(target, { ...world, check: (path) => checkFilePath(path, allowed) });
     }

@@ -66,6 +66,7 @@ describe("an audit device", () => {
     ["syslog", { tag: "a b" }],
     ["http", { uri: "ftp://x" }],
     ["http", { uri: "http://169.254.169.254/latest/meta-data" }],
+    ["http", { uri: "http://[::ffff:169.254.169.254]/latest/meta-data" }],
     ["http", { uri: "http://user:pw@host/" }],
     ["http", { uri: "https://x", headers: "not json" }],
     ["http", { uri: "https://x", headers: '{"A":"b\\r\\nC: d"}' }],
@@ -76,20 +77,37 @@ describe("an audit device", () => {
   });
 
   it("writes files where the node allows it", () => {
-    const anywhere = { directories: [], dataDirectory: "/srv/data" };
+    const anywhere = { directories: [], own: ["/srv/data", "/var/log/strongroom/streams"] };
     expect(() => checkFilePath("/var/log/a.log", anywhere)).not.toThrow();
-    for (const path of ["/etc/cron.d/x", "/usr/bin/x", "/srv/data/wal/1", "/proc/self/mem", "/run/x"]) {
+    for (const path of [
+      "/var/log/strongroom/streams/1.jsonl",
+      "/etc/cron.d/x",
+      "/usr/bin/x",
+      "/srv/data/wal/1",
+      "/proc/self/mem",
+      "/run/x",
+    ]) {
       expect(() => checkFilePath(path, anywhere)).toThrow("may not lie");
     }
-    const named = { directories: ["/var/log/strongroom"], dataDirectory: "/srv/data" };
+    const named = { directories: ["/var/log/strongroom", "/srv/data"], own: anywhere.own };
     expect(() => checkFilePath("/var/log/strongroom/a", named)).not.toThrow();
     expect(() => checkFilePath("/var/log/strongroom-other/a", named)).toThrow("file_directories");
+    for (const path of ["/var/log/strongroom/streams/1.jsonl", "/srv/data/x"]) {
+      expect(() => checkFilePath(path, named)).toThrow("may not lie");
+    }
   });
 
   it("reaches no address that only a machine's own services have", () => {
-    for (const bad of ["169.254.169.254", "fe80::1", "FE80::1", "::ffff:169.254.1.1", "0.0.0.0"]) {
-      expect(isForbiddenAddress(bad)).toBe(true);
-    }
-    for (const good of ["10.0.0.1", "127.0.0.1", "::1", "log.example"]) expect(isForbiddenAddress(good)).toBe(false);
+    const bad = ["169.254.169.254", "fe80::1", "FE80::1", "febf::1", "::ffff:169.254.1.1", "0.0.0.0", "::"];
+    const written = [
+      "::ffff:a9fe:a9fe",
+      "0:0:0:0:0:FFFF:A9FE:A9FE",
+      "fd00:0ec2::0:254",
+      "fe80::1%eth0",
+      "64:ff9b::169.254.169.254",
+    ];
+    for (const address of [...bad, ...written]) expect(isForbiddenAddress(address), address).toBe(true);
+    const good = ["10.0.0.1", "127.0.0.1", "::1", "::ffff:10.0.0.1", "fec0::1", "fd00:ec2::253", "log.example"];
+    for (const address of good) expect(isForbiddenAddress(address), address).toBe(false);
   });
 });

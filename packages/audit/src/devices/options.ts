@@ -3,7 +3,7 @@
  * Vault's options allow is narrowed: no prefix, no executable or otherwise special file mode, no file of another kind or
  * owner, no file in the system's directories or the node's own, and no address that only a machine's own services have.
  */
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { isAbsolute, normalize, sep } from "node:path";
 import { DeviceOptionError } from "../errors.ts";
 
@@ -114,19 +114,23 @@ export function parseDevice(type: string, options: Readonly<Record<string, strin
   };
 }
 
-/** Whether this node may write a file there: below `directories`, or, where none are named, outside the system's and its own. */
+/**
+ * Whether this node may write a file there: below `directories`, or, where none are named, outside the system's; never below
+ * `own`, its data's and its streams', of which a device would make what it reads.
+ */
 export function checkFilePath(
   path: string,
-  { directories, dataDirectory }: { readonly directories: readonly string[]; readonly dataDirectory: string },
+  { directories, own }: { readonly directories: readonly string[]; readonly own: readonly string[] },
 ): void {
+  if (own.some((directory) => isBelow(path, directory))) {
+    throw new DeviceOptionError("an audit file may not lie in the node's data directory or among its audit streams");
+  }
   if (directories.length > 0) {
     if (directories.some((directory) => isBelow(path, directory))) return;
     throw new DeviceOptionError(
       `this node writes audit files only below ${directories.join(", ")} (file_directories in audit_stream of its configuration)`,
     );
   }
-  if (isBelow(path, dataDirectory))
-    throw new DeviceOptionError("an audit file may not lie in the node's data directory");
   const system = SYSTEM_DIRECTORIES.find((directory) => isBelow(path, directory));
   if (system !== undefined) {
     throw new DeviceOptionError(
@@ -137,11 +141,20 @@ export function checkFilePath(
 
 /** Link-local addresses: the machine's own services, such as a cloud's metadata, and nobody's log. */
 export function isForbiddenAddress(address: string): boolean {
-  const host = address.toLowerCase();
-  if (isIP(host) === 4) return host.startsWith("169.254.") || host === "0.0.0.0";
-  if (isIP(host) !== 6) return false;
-  return /^fe[89ab]/.test(host) || host.startsWith("::ffff:169.254.") || host === "::" || host === "fd00:ec2::254";
+  const [plain = ""] = address.split("%");
+  const version = isIP(plain);
+  // By what they are: each can be written in many ways, and one of version 4 stands for itself in version 6, too.
+  return version !== 0 && FORBIDDEN.check(plain, version === 4 ? "ipv4" : "ipv6");
 }
+
+const FORBIDDEN = new BlockList();
+FORBIDDEN.addSubnet("169.254.0.0", 16, "ipv4");
+FORBIDDEN.addAddress("0.0.0.0", "ipv4");
+FORBIDDEN.addSubnet("fe80::", 10, "ipv6");
+FORBIDDEN.addAddress("::", "ipv6");
+FORBIDDEN.addAddress("fd00:ec2::254", "ipv6");
+// What a NAT64 makes of 169.254.0.0/16.
+FORBIDDEN.addSubnet("64:ff9b::a9fe:0", 112, "ipv6");
 
 function targetOf(type: string, options: Readonly<Record<string, string>>): DeviceTarget {
   switch (type) {

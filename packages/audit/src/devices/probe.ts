@@ -11,7 +11,7 @@ const PROBE_MS = 5_000;
 export async function probeDevice(
   type: string,
   options: Readonly<Record<string, string>>,
-  world: Pick<DeviceWorld, "fileDirectories" | "dataDirectory"> & { readonly clock: Clock; readonly timers: Timers },
+  world: Pick<DeviceWorld, "fileDirectories" | "ownDirectories"> & { readonly clock: Clock; readonly timers: Timers },
 ): Promise<void> {
   const device = openDevice(parseDevice(type, options).target, {
     ...world,
