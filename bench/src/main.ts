@@ -6,6 +6,7 @@ import { failoverBench } from "./failover-bench.ts";
 import { leasesBench } from "./leases.ts";
 import { UsageError } from "./options.ts";
 import { policyBench } from "./policy-bench.ts";
+import { raftBench } from "./raft.ts";
 import { vaultBench } from "./vault.ts";
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
@@ -14,6 +15,7 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void
   leases: leasesBench,
   failover: failoverBench,
   policy: policyBench,
+  raft: raftBench,
   vault: vaultBench,
 };
 
