@@ -189,7 +189,7 @@ describe("mounts", () => {
     const info = bodyOf(await node.call("read", "sys/internal/ui/mounts/team/secret/data/a"));
     expect(info).toMatchObject({ path: "team/secret/", options: { version: "2" } });
     expect(await wireCode(node.call("read", "sys/internal/ui/mounts/other/x"))).toBe(
-      'permission_denied: preflight capability check returned 403, please ensure client\'s policies grant access to path "other/x"',
+      'permission_denied: preflight capability check returned 403, please ensure client\'s policies grant access to path "other/x/"',
     );
     expect(await node.call("delete", "sys/mounts/team/secret")).toEqual({ kind: "empty" });
     expect(await wireCode(node.call("read", "team/secret/data/a"))).toBe(

@@ -2,7 +2,7 @@
 import type { Metadata } from "@grpc/grpc-js";
 import { type Core, type CoreRequest, type CoreResult, randomUuid } from "@strongroom/core";
 import type { Clock, Entropy } from "@strongroom/runtime";
-import { namespaceOf, tokenOf } from "./call-metadata.ts";
+import { namespaceOf, refuseWrapping, tokenOf } from "./call-metadata.ts";
 
 /** What a handler sees of a call. */
 export interface Call {
@@ -84,6 +84,7 @@ export class Asker {
   #ask(call: Call, question: Question, token: Uint8Array | undefined): Promise<CoreResult> {
     const { operation, path, query = NO_QUERY, body, requestId, engine } = question;
     const namespace = namespaceOf(call.metadata);
+    refuseWrapping(call.metadata);
     call.asked = true;
     return this.#parts.core.handle({
       id: call.id,

@@ -4,6 +4,7 @@ import { GrpcRefusal } from "./errors.ts";
 
 const TOKEN = "x-vault-token";
 const NAMESPACE = "x-vault-namespace";
+const WRAP_TTL = "x-vault-wrap-ttl";
 /** HTTP/2 hands a repeated header on as one text with commas, so no token may have one. */
 const TOKEN_FORM = /^[\x21-\x2b\x2d-\x7e]{1,8192}$/;
 const NAMESPACE_FORM = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
@@ -27,6 +28,12 @@ export function namespaceOf(metadata: Metadata): string {
     throw new GrpcRefusal("bad_metadata", `the metadata "${NAMESPACE}" is not a namespace path`);
   }
   return namespace;
+}
+
+/** Who asks for a wrapping that cannot be must not get the secret unwrapped. Throws `GrpcRefusal`. */
+export function refuseWrapping(metadata: Metadata): void {
+  const asked = metadata.get(WRAP_TTL).some((value) => value !== "" && value !== "0");
+  if (asked) throw new GrpcRefusal("bad_metadata", `the metadata "${WRAP_TTL}" is not supported: ask over HTTP`);
 }
 
 function once(metadata: Metadata, name: string): string | undefined {

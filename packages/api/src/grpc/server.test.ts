@@ -252,6 +252,13 @@ describe("the token", () => {
       expect((await get(client, given)).code).toBe("bad_metadata");
     }
   });
+
+  it("refuses a call that asks for a wrapped answer, which it could only give as it is", async () => {
+    const { client, requests } = await start(() => data(VERSION));
+    const given = metadata(["x-vault-token", "t"], ["x-vault-wrap-ttl", "60"]);
+    expect((await get(client, given)).code).toBe("bad_metadata");
+    expect(requests).toEqual([]);
+  });
 });
 
 describe("SysService", () => {

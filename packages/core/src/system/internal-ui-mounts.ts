@@ -80,10 +80,10 @@ export function internalUiMountPath({ mounts, policies }: SystemServices): Syste
       read: {
         summary: "The mount that serves a path.",
         handler: (context, _request, fields) => {
-          const wanted = fields.get("path") ?? "";
+          const wanted = (fields.get("path") ?? "").replace(/\/?$/, "/");
           const { transaction, token } = SystemContext.of(context);
           const table = mounts.table(transaction, "read");
-          const mount = findMount(table, wanted.endsWith("/") ? wanted : `${wanted}/`);
+          const mount = findMount(table, wanted);
           // The same words for a mount that is not there and one that may not be seen, so that nobody can tell.
           if (mount === undefined || !policies.aclOf(transaction, token, "read").reaches(mount.entry.path)) {
             throw new PermissionDeniedError(
