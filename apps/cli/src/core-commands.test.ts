@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -178,6 +179,25 @@ describe("policy", () => {
     expect(code).toBe(1);
     expect(err).toMatch(/1:\d+|line 1/);
     expect(readFileSync(file, "utf8")).toContain("capabilites");
+  });
+
+  it("is formatted where a link leads, and never in the place of what is no regular file", async () => {
+    const text = 'path   "secret/*" {capabilities=["read"]}';
+    const file = join(home, "app.hcl");
+    const link = join(home, "link.hcl");
+    const pipe = join(home, "pipe.hcl");
+    writeFileSync(file, text);
+    symlinkSync(file, link);
+    expect((await harness.run(["policy", "fmt", link])).code).toBe(0);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file, "utf8")).toContain('path "secret/*" {');
+
+    execFileSync("mkfifo", [pipe]);
+    const writer = spawn("sh", ["-c", 'printf %s "$0" > "$1"', text, pipe], { stdio: "ignore" });
+    const { code, err } = await harness.run(["policy", "fmt", pipe]);
+    expect([code, err]).toEqual([1, expect.stringContaining("not a regular file")]);
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    writer.kill();
   });
 
   it("is written from a file or from standard input, and read as it was written", async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { formatPolicy, parsePolicy } from "@strongroom/core";
 import { asError } from "@strongroom/runtime";
 import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
@@ -31,16 +31,20 @@ said with its line and column, and nothing is written then.
   },
 });
 
-/** Whole or not at all, with the mode that it had. */
-function replaceFile(file: string, text: string): void {
-  const part = `${file}.${process.pid}`;
+/** Whole or not at all, with the mode that it had; where a link leads, and never in the place of a device or a pipe. */
+function replaceFile(given: string, text: string): void {
+  let part: string | undefined;
   try {
-    const { mode } = statSync(file);
-    writeFileSync(part, text, { flag: "wx" });
-    chmodSync(part, mode & 0o777);
+    const file = realpathSync(given);
+    const stat = statSync(file);
+    if (!stat.isFile()) throw new LocalError("it is not a regular file; with - the text is written to standard output");
+    const name = `${file}.${process.pid}`;
+    writeFileSync(name, text, { flag: "wx" });
+    part = name;
+    chmodSync(part, stat.mode & 0o777);
     renameSync(part, file);
   } catch (cause) {
-    rmSync(part, { force: true });
-    throw new LocalError(`Cannot write ${file}: ${asError(cause).message}`, { cause });
+    if (part !== undefined) rmSync(part, { force: true });
+    throw new LocalError(`Cannot write ${given}: ${asError(cause).message}`, { cause });
   }
 }
