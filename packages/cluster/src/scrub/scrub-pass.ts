@@ -3,7 +3,6 @@
  * is a sum over the rows as they were written; the same sum over the rows as they are read back tells whether the disk kept
  * them. It is done in slices, on a snapshot, while everything goes on.
  */
-import { present } from "@strongroom/runtime";
 import { FIRST_REPLICATED_KIND, type KeyRange, type TableSnapshot } from "@strongroom/storage";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
 import { decodeReplicaState } from "../state/replica-state.ts";
@@ -22,10 +21,11 @@ const ROWS_PER_SLICE = 64;
 
 /**
  * `pause` is waited for after each slice; what it throws ends the pass, and so does a row that cannot be read. `snapshot` is
- * the caller's.
+ * the caller's. Undefined where nothing was ever applied: a newcomer's snapshot may be a long time on its way.
  */
-export async function scrubPass(snapshot: TableSnapshot, pause: () => Promise<void>): Promise<ScrubResult> {
-  const row = present(snapshot.getSync(REPLICA_STATE_KEY), "a state says where it stands");
+export async function scrubPass(snapshot: TableSnapshot, pause: () => Promise<void>): Promise<ScrubResult | undefined> {
+  const row = snapshot.getSync(REPLICA_STATE_KEY);
+  if (row === undefined) return undefined;
   const { appliedIndex, digest } = decodeReplicaState(row);
   const found = new RowDigest();
   const iterator = snapshot.iterator(REPLICATED);

@@ -63,7 +63,7 @@ describe("a pass over all rows", () => {
           value[byte] = (value[byte] as number) ^ (1 << random.below(8));
           table.writeSync([{ type: "put", key: key(at), value }]);
         }
-        expect((await scrubPass(table.snapshot(), noPause)).difference).toHaveLength(32);
+        expect((await scrubPass(table.snapshot(), noPause))?.difference).toHaveLength(32);
       }),
       { numRuns: 60 },
     );
@@ -132,6 +132,20 @@ describe("the scrubber", () => {
     expect(results).toHaveLength(1);
     await advance(1, 1_100);
     expect([results.length, errors.length, snapshots()]).toEqual([2, 0, 0]);
+  });
+
+  it("looks at a newcomer's table when its state has come, and soon after", async () => {
+    const table = new MemoryTable();
+    const { results, errors, advance, snapshots } = started(table);
+    await advance(1_000, 3);
+    expect([results.length, errors.length, snapshots()]).toEqual([0, 0, 0]);
+    const filled = await tableOf(10)
+      .snapshot()
+      .iterator({ gte: new Uint8Array(0), lt: Uint8Array.of(0xff) })
+      .next(100);
+    table.writeSync(filled.map(({ key: at, value }) => ({ type: "put", key: at, value })));
+    await advance(1_000, 3);
+    expect([results.map(({ rows }) => rows), errors.length]).toEqual([[10], 0]);
   });
 
   it("lets go of the table in the middle of a pass when it is stopped, and says nothing of half a look", async () => {

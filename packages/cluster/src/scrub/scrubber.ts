@@ -72,14 +72,16 @@ export class Scrubber {
     const ended = Promise.withResolvers<void>();
     const pass: Pass = { stopped: false, wake: () => {}, ended: ended.promise };
     this.#pass = pass;
-    void this.#run(pass).finally(() => {
+    const { delayMs, intervalMs } = this.#options;
+    void this.#run(pass).then((looked) => {
       this.#pass = undefined;
       ended.resolve();
-      if (!pass.stopped) this.#plan(this.#options.intervalMs);
+      if (!pass.stopped) this.#plan(looked ? intervalMs : delayMs);
     });
   }
 
-  async #run(pass: Pass): Promise<void> {
+  /** Whether there was something to look at. Never rejects. */
+  async #run(pass: Pass): Promise<boolean> {
     const { clock, table, onResult, onError } = this.#parts;
     let sliceAtMs = clock.monotonicMs();
     const pause = async () => {
@@ -91,12 +93,15 @@ export class Scrubber {
     try {
       const snapshot = table().snapshot();
       try {
-        onResult(await scrubPass(snapshot, pause));
+        const result = await scrubPass(snapshot, pause);
+        if (result !== undefined) onResult(result);
+        return result !== undefined;
       } finally {
         snapshot.close();
       }
     } catch (error) {
       if (!(error instanceof Stopped)) onError(asError(error));
+      return true;
     }
   }
 
