@@ -4,6 +4,7 @@ import { MemoryStore } from "@strongroom/storage/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BarrierView } from "./barrier-view.ts";
+import { type DecodedRow, type DecodedRows, MAX_DECODED_BYTES } from "./decoded-rows.ts";
 import { IntegrityError, InvalidPathError, ListTooLargeError, UnknownFormatError } from "./errors.ts";
 import { comparePaths } from "./path.ts";
 import { openTestBarrier, TEST_SCOPE } from "./testing/test-barrier.ts";
@@ -290,5 +291,72 @@ describe("fences", () => {
 
   it("are refused when the owner's row is missing", async () => {
     await expect(begin().view.list("", { fence })).rejects.toThrow("fences");
+  });
+});
+
+describe("decoded rows", () => {
+  /** Keeps what it is given, and shows it to everybody. */
+  function rows(): DecodedRows & { readonly kept: Map<string, DecodedRow> } {
+    const kept = new Map<string, DecodedRow>();
+    return { kept, get: (key) => kept.get(key), fill: (key, _, row) => void kept.set(key, row) };
+  }
+
+  function decoding() {
+    const seen: string[] = [];
+    const decode = (bytes: Uint8Array): { readonly text: string } => {
+      seen.push(fromUtf8(bytes));
+      return { text: fromUtf8(bytes) };
+    };
+    return { seen, decode };
+  }
+
+  it("are opened once, and guarded each time", async () => {
+    const store = await storeOf(["a"]);
+    const cache = rows();
+    const { seen, decode } = decoding();
+    const drafts = [1, 2].map(() => {
+      const tx = new Transaction(store.localSnapshot());
+      const view = barrier.view(tx, TEST_SCOPE, cache);
+      expect(view.decoded("a", decode)).toEqual({ text: "a" });
+      expect(view.decoded("none", decode)).toBeUndefined();
+      view.put("a", value);
+      return tx.draft();
+    });
+    expect(seen).toEqual(["a"]);
+    expect(cache.kept.size).toBe(2);
+    expect(drafts[1]?.guards).toEqual(drafts[0]?.guards);
+    expect(drafts[1]?.guards.map(({ kind }) => kind).toSorted()).toEqual(["absent", "point"]);
+  });
+
+  it("are not those that the transaction wrote itself", async () => {
+    const cache = rows();
+    const { decode } = decoding();
+    const view = barrier.view(new Transaction((await storeOf(["a"])).localSnapshot()), TEST_SCOPE, cache);
+    view.put("a", utf8("mine"));
+    expect(view.decoded("a", decode)).toEqual({ text: "mine" });
+    expect(cache.kept.size).toBe(0);
+  });
+
+  it("are not kept when they are large", async () => {
+    const store = new MemoryStore();
+    const large = new Uint8Array(MAX_DECODED_BYTES);
+    const put = (tx: Transaction): void => barrier.view(tx, TEST_SCOPE).put("large", large);
+    await runTransaction(store, put, { mode: "write", deadlineMs: 1000 });
+    const cache = rows();
+    const view = barrier.view(new Transaction(store.localSnapshot()), TEST_SCOPE, cache);
+    expect(view.decoded("large", (bytes) => bytes.length)).toBe(large.length);
+    expect(cache.kept.size).toBe(0);
+  });
+
+  it("are shown to nobody once the barrier is sealed", async () => {
+    const { barrier: own } = openTestBarrier(2);
+    const store = new MemoryStore();
+    const put = (tx: Transaction): void => own.view(tx, TEST_SCOPE).put("a", value);
+    await runTransaction(store, put, { mode: "write", deadlineMs: 1000 });
+    const cache = rows();
+    const view = (): BarrierView => own.view(new Transaction(store.localSnapshot()), TEST_SCOPE, cache);
+    view().decoded("a", fromUtf8);
+    own.seal();
+    expect(() => view().decoded("a", fromUtf8)).toThrow("sealed");
   });
 });

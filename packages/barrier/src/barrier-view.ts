@@ -4,7 +4,8 @@
  */
 import { present } from "@strongroom/runtime";
 import type { KeyedRow, Row, RowIterator, Transaction } from "@strongroom/storage";
-import { keyAfter, prefixRange } from "@strongroom/storage";
+import { keyAfter, mapKey, prefixRange } from "@strongroom/storage";
+import { type DecodedRows, MAX_DECODED_BYTES } from "./decoded-rows.ts";
 import { IntegrityError, ListTooLargeError } from "./errors.ts";
 import { beforeList, beforeWrite } from "./fences.ts";
 import { openHiddenName, openHiddenValue, sealHiddenRow } from "./hidden-row.ts";
@@ -36,6 +37,8 @@ export interface ViewParts {
   /** The term that new rows are sealed under, asked for at each write. */
   readonly activeTerm: () => number;
   readonly maxListEntries: number;
+  /** Where `decoded` keeps what it has opened; without it nothing is kept. */
+  readonly decodedRows?: DecodedRows | undefined;
 }
 
 /** All methods throw `InvalidPathError`, `SealedError` and, on what does not open, `IntegrityError`. */
@@ -61,18 +64,43 @@ export class BarrierView {
     return value;
   }
 
+  /**
+   * What `decode` makes of the value, kept until the row changes; `undefined` when there is none. Guards as `get` does.
+   * `decode` is always the same for a path, and what it gives is not changed by anybody.
+   */
+  decoded<T>(path: string, decode: (value: Uint8Array) => T): T | undefined {
+    const { tx, decodedRows } = this.#parts;
+    // What this transaction wrote itself is kept nowhere.
+    if (decodedRows === undefined || tx.dirty) {
+      const value = this.get(path);
+      return value === undefined ? undefined : decode(value);
+    }
+    const storageKey = this.storageKey(path);
+    const id = mapKey(storageKey);
+    const known = decodedRows.get(id, tx.appliedIndex);
+    if (known !== undefined) {
+      tx.know(storageKey, known.row);
+      return known.value as T | undefined;
+    }
+    const opened = this.get(path);
+    const value = opened === undefined ? undefined : decode(opened);
+    const row = tx.peek(storageKey);
+    if ((row?.value.length ?? 0) <= MAX_DECODED_BYTES) decodedRows.fill(id, tx.appliedIndex, { row, value });
+    return value;
+  }
+
   /** Opens nothing. Guards as `get` does. */
   exists(path: string): boolean {
     return this.#parts.tx.get(this.storageKey(path)) !== undefined;
   }
 
   /** `value` is sealed before the call returns and stays the caller's. Guards nothing by itself. */
-  put(path: string, value: Uint8Array): void {
+  put(path: string, value: Uint8Array, options: { readonly isNew?: boolean } = {}): void {
     const { tx, sealer } = this.#parts;
     beforeWrite(tx);
     const storageKey = this.storageKey(path);
     const term = this.#parts.activeTerm();
-    const previous = tx.peek(storageKey);
+    const previous = options.isNew === true ? undefined : tx.peek(storageKey);
     tx.put(storageKey, term, sealHiddenRow(sealer, { term, storageKey, path, value, previous }));
   }
 

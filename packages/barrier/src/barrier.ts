@@ -7,6 +7,7 @@ import { CLUSTER_KEY, KEYRING_KEY, type Mutation, type Row, type Transaction } f
 import { BarrierView } from "./barrier-view.ts";
 import { encodeClusterRecord } from "./cluster-record.ts";
 import { SharedCommandAuthenticator, type SignedMac } from "./command-authenticator.ts";
+import type { DecodedRows } from "./decoded-rows.ts";
 import { SealedError } from "./errors.ts";
 import { answeredList } from "./fences.ts";
 import { createKeyWrap, type KeyWrap } from "./key-wrap.ts";
@@ -151,7 +152,7 @@ export class Barrier {
   }
 
   /** The rows of one mount, by their clear names, in one transaction. */
-  view(tx: Transaction, scope: Scope): BarrierView {
+  view(tx: Transaction, scope: Scope, decodedRows?: DecodedRows): BarrierView {
     this.#freshen();
     return new BarrierView({
       tx,
@@ -160,6 +161,7 @@ export class Barrier {
       names: this.#names,
       activeTerm: () => this.#activeTerm(),
       maxListEntries: this.#maxListEntries,
+      decodedRows,
     });
   }
 

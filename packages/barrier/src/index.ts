@@ -9,6 +9,7 @@ export type { ClusterRecord } from "./cluster-record.ts";
 export { decodeClusterRecord, encodeClusterRecord } from "./cluster-record.ts";
 export type { MacPurpose, MacVerdict, SignedMac } from "./command-authenticator.ts";
 export { SharedCommandAuthenticator } from "./command-authenticator.ts";
+export type { DecodedRow, DecodedRows } from "./decoded-rows.ts";
 export {
   IntegrityError,
   InvalidPathError,

@@ -3,7 +3,7 @@
  * the epoch row in the same command, and each writing request guards the epoch, so that no write lands in a mount that was
  * taken away under it.
  */
-import type { Barrier, BarrierView, Scope } from "@strongroom/barrier";
+import type { Barrier, BarrierView, DecodedRow, Scope } from "@strongroom/barrier";
 import {
   type Backend,
   type BackendFactory,
@@ -12,7 +12,7 @@ import {
   type RequestContext,
 } from "@strongroom/logical";
 import { fromHex, fromUtf8, present, utf8 } from "@strongroom/runtime";
-import type { Invalidation, Revision, Transaction } from "@strongroom/storage";
+import { type Invalidation, KEY_KIND, mapKey, type Revision, type Transaction } from "@strongroom/storage";
 import {
   builtInMount,
   CUBBYHOLE_MOUNT,
@@ -35,6 +35,8 @@ const TABLE_PATH = "core/mounts";
 const MOVES_PATH = "core/mount-moves";
 const MOVES_KEPT = 100;
 const CACHE_KEY = "mounts";
+/** Of at most `MAX_DECODED_BYTES` each. */
+const DECODED_ROWS = 8192;
 
 /** One that was done. */
 export interface MountMove {
@@ -85,6 +87,8 @@ export class Mounts {
   readonly #factories = new Map<string, BackendFactory>();
   readonly #aliases = new Map<string, { readonly type: string; readonly options: ReadonlyMap<string, string> }>();
   readonly #cache = new StateCache<{ readonly table: MountTable; readonly epoch: Revision }>(1);
+  /** What engines read to decide: metadata, settings, roles. */
+  readonly #decodedRows = new StateCache<DecodedRow>(DECODED_ROWS);
   /** By uuid: a mount lives on when the table changes around it. */
   #running = new Map<string, Mount>();
 
@@ -166,7 +170,7 @@ export class Mounts {
 
   /** Throws `LogicalError` where the mount's storage is the bearer's own, and there is none. */
   storage(tx: Transaction, mount: Mount, bearer?: Bearer): BarrierView {
-    if (mount.entry.type !== CUBBYHOLE_MOUNT.type) return this.#barrier.view(tx, mount.scope);
+    if (mount.entry.type !== CUBBYHOLE_MOUNT.type) return this.#barrier.view(tx, mount.scope, this.#decodedRows);
     if (bearer === undefined || bearer.entry.type === "batch") {
       throw new LogicalError("invalid_request", 'cubbyhole operations are only supported by "service" type tokens');
     }
@@ -175,6 +179,10 @@ export class Mounts {
 
   onInvalidation(event: Invalidation): void {
     if (changesEpoch(event)) this.#cache.clear(event.index);
+    if (event.type === "all") this.#decodedRows.clear(event.index);
+    else
+      for (const key of event.keys)
+        if (key[0] === KEY_KIND.barrier) this.#decodedRows.invalidate(mapKey(key), event.index);
   }
 
   #load(tx: Transaction): MountTableState {

@@ -7,7 +7,7 @@ import type { MountInfo } from "./request.ts";
 import type { LogicalStorage } from "./storage.ts";
 
 export interface PrepareContext {
-  readonly storage: Pick<LogicalStorage, "get" | "list">;
+  readonly storage: Pick<LogicalStorage, "get" | "decoded" | "list">;
   /** The log's time. */
   readonly nowMs: number;
   readonly mount: MountInfo;

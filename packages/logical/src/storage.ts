@@ -5,8 +5,13 @@
 export interface LogicalStorage {
   /** The value under `path`, in bytes that the caller must not change; sees the transaction's own writes. */
   get(path: string): Uint8Array | undefined;
-  /** Copies or seals `value` before it returns. */
-  put(path: string, value: Uint8Array): void;
+  /**
+   * What `decode` makes of the value, for rows that many requests decide by: it is kept in memory until the row changes. So
+   * not for secrets, nothing changes what it gives, and `decode` is the same for a path whoever asks.
+   */
+  decoded<T>(path: string, decode: (value: Uint8Array) => T): T | undefined;
+  /** Copies or seals `value` before it returns. `isNew`: the caller knows that nothing is there, and nothing is looked for. */
+  put(path: string, value: Uint8Array, options?: { readonly isNew?: boolean }): void;
   /** No error when there is nothing. */
   delete(path: string): void;
   /**

@@ -42,8 +42,7 @@ export async function runTransaction<T>(
 ): Promise<TransactionResult<T>> {
   options.signal?.throwIfAborted();
   if (options.mode === "write") return runWrite(store, body, options);
-  const answer = await runOnce(await store.linearizableSnapshot(options), body);
-  assert(answer.draft === undefined, "a transaction that writes runs in the mode write");
+  const answer = await runOnce(await store.linearizableSnapshot(options), body, { readOnly: true });
   return { result: answer.give() };
 }
 
@@ -104,9 +103,10 @@ async function runWrite<T>(
 async function runOnce<T>(
   snapshot: SnapshotReader,
   body: (transaction: Transaction) => Promise<T> | T,
+  { readOnly }: { readonly readOnly: boolean } = { readOnly: false },
 ): Promise<Answer<T>> {
   const { appliedIndex } = snapshot;
-  const transaction = new Transaction(snapshot);
+  const transaction = new Transaction(snapshot, { readOnly });
   try {
     const result = await body(transaction);
     const give = (): T => result;

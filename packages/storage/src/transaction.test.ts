@@ -127,6 +127,32 @@ describe("Transaction", () => {
     expect(() => transaction.guard(Uint8Array.of(0x00, 1), known)).toThrow("private");
   });
 
+  it("takes the caller's word for a row that he knows, and guards it as if it had been read", () => {
+    const transaction = begin(1, 2);
+    const known = { revision: { index: 7, position: 1 }, term: 1, value: value(5) };
+    transaction.know(key(1), known);
+    transaction.know(key(3), undefined);
+    transaction.get(key(2));
+    transaction.know(key(2), known);
+    expect(transaction.peek(key(1))).toBe(known);
+    expect(transaction.get(key(2))?.value).toEqual(value(2));
+    expect(transaction.draft().guards).toEqual([
+      { kind: "point", key: key(1), revision: known.revision },
+      { kind: "point", key: key(2), revision: { index: 1, position: 0 } },
+      { kind: "absent", key: key(3) },
+    ]);
+  });
+
+  it("that only reads keeps no guards, and writes nothing", () => {
+    const store = new MemoryStore();
+    const transaction = new Transaction(store.localSnapshot(), { readOnly: true });
+    expect(transaction.get(key(1))).toBeUndefined();
+    transaction.guard(key(2), { index: 1, position: 0 });
+    expect(transaction.draft()).toEqual({ guards: [], mutations: [] });
+    expect(() => transaction.put(key(1), 1, value(1))).toThrow("runs in the mode write");
+    expect(() => transaction.delete(key(1))).toThrow("runs in the mode write");
+  });
+
   it("reads a row once: whoever asks again gets the same one", () => {
     const transaction = begin(1);
     const row = transaction.peek(key(1));

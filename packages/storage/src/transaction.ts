@@ -4,7 +4,8 @@
  * there. So a transaction that commits has the effect of running alone, at the moment of its commit.
  *
  * Not guarded are `peek` and `iterate`: what they show may be old when the command applies. Who acts on a range fences
- * it first (a row that every writer below the prefix guards) or reads again with `get` what it found.
+ * it first (a row that every writer below the prefix guards) or reads again with `get` what it found. A transaction that
+ * only reads has no command, and keeps no guards.
  */
 import { assert, slabCopy } from "@strongroom/runtime";
 import type { CommandDraft, Guard, Mutation } from "./command.ts";
@@ -24,13 +25,15 @@ export class Transaction {
   readonly #rows = new Map<string, Row | undefined>();
   readonly #writes = new Map<string, Mutation>();
   readonly #iterators = new Set<RowIterator>();
+  readonly #readOnly: boolean;
   #epoch: Guard | undefined;
   #raftTerm: number | undefined;
   #ended = false;
 
   /** Reads `snapshot`, which stays the caller's to release. */
-  constructor(snapshot: SnapshotReader) {
+  constructor(snapshot: SnapshotReader, options: { readonly readOnly?: boolean } = {}) {
     this.#snapshot = snapshot;
+    this.#readOnly = options.readOnly ?? false;
   }
 
   /** Of the snapshot. */
@@ -50,7 +53,7 @@ export class Transaction {
     const written = this.#writes.get(id);
     if (written !== undefined) return rowOf(written);
     const row = this.#read(id, key);
-    if (!this.#guards.has(id)) {
+    if (!this.#readOnly && !this.#guards.has(id)) {
       const own = this.#ownKey(id, key);
       this.#guards.set(
         id,
@@ -58,6 +61,13 @@ export class Transaction {
       );
     }
     return row;
+  }
+
+  /** As `get` of a row that the caller knows already: `row` is what the snapshot has at `key`. */
+  know(key: Uint8Array, row: Row | undefined): void {
+    const id = mapKey(key);
+    if (!this.#rows.has(id)) this.#rows.set(id, row);
+    this.get(key);
   }
 
   /** As `get`, without a guard. */
@@ -72,13 +82,13 @@ export class Transaction {
   guard(key: Uint8Array, revision: Revision): void {
     this.#assertRunning();
     const id = mapKey(key);
-    if (this.#guards.has(id) || this.#writes.has(id)) return;
+    if (this.#readOnly || this.#guards.has(id) || this.#writes.has(id)) return;
     this.#guards.set(id, { kind: "point", key: this.#ownKey(id, key), revision });
   }
 
   /** Keeps `value`, which the caller hands over. Throws `TooLargeError`. */
   put(key: Uint8Array, term: number, value: Uint8Array): void {
-    this.#assertRunning();
+    this.#assertWriting();
     if (value.length > LIMITS.rowBytes) {
       throw new TooLargeError(`a row may hold ${LIMITS.rowBytes} bytes, this one has ${value.length}`);
     }
@@ -88,7 +98,7 @@ export class Transaction {
 
   /** Deletes the row, there or not. */
   delete(key: Uint8Array): void {
-    this.#assertRunning();
+    this.#assertWriting();
     const id = mapKey(key);
     // The guard already says that there is nothing to delete.
     if (this.#guards.get(id)?.kind === "absent") this.#writes.delete(id);
@@ -169,6 +179,11 @@ export class Transaction {
 
   #assertRunning(): void {
     assert(!this.#ended, "a transaction is used only while it runs");
+  }
+
+  #assertWriting(): void {
+    this.#assertRunning();
+    assert(!this.#readOnly, "a transaction that writes runs in the mode write");
   }
 }
 

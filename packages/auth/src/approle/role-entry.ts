@@ -3,7 +3,7 @@
  * under its name has none of the old ones.
  */
 import type { LogicalStorage } from "@strongroom/logical";
-import { readRow, writeRow } from "../common/rows.ts";
+import { readSharedRow, writeRow } from "../common/rows.ts";
 import type { TokenSettings } from "../common/token-settings.ts";
 
 export interface RoleEntry {
@@ -19,8 +19,8 @@ export interface RoleEntry {
   readonly token: TokenSettings;
 }
 
-export function readRole(storage: Pick<LogicalStorage, "get">, name: string): RoleEntry | undefined {
-  return readRow<RoleEntry>(storage, `role/${name}`);
+export function readRole(storage: Pick<LogicalStorage, "decoded">, name: string): RoleEntry | undefined {
+  return readSharedRow<RoleEntry>(storage, `role/${name}`);
 }
 
 /** Keeps the way from the role's id to its name. */
@@ -37,10 +37,10 @@ export function deleteRole(storage: LogicalStorage, name: string, role: RoleEntr
 
 /** The role whose id this is. */
 export function findRole(
-  storage: Pick<LogicalStorage, "get">,
+  storage: Pick<LogicalStorage, "decoded">,
   roleId: string,
 ): { readonly name: string; readonly role: RoleEntry } | undefined {
-  const found = readRow<{ readonly name: string }>(storage, roleIdPath(roleId));
+  const found = readSharedRow<{ readonly name: string }>(storage, roleIdPath(roleId));
   const role = found === undefined ? undefined : readRole(storage, found.name);
   return found === undefined || role === undefined || role.roleId !== roleId ? undefined : { name: found.name, role };
 }

@@ -6,12 +6,20 @@ const VERSION = 1;
 
 export function readRow<T extends object>(storage: Pick<LogicalStorage, "get">, path: string): T | undefined {
   const bytes = storage.get(path);
-  if (bytes === undefined) return undefined;
-  const { version, ...row } = JSON.parse(fromUtf8(bytes)) as T & { readonly version: number };
-  assert(version === VERSION, `a row has version ${version}, this program knows ${VERSION}`);
-  return row as T;
+  return bytes === undefined ? undefined : (decodeRow(bytes) as T);
+}
+
+/** Of a row that many logins decide by and that holds nothing secret. */
+export function readSharedRow<T extends object>(storage: Pick<LogicalStorage, "decoded">, path: string): T | undefined {
+  return storage.decoded(path, decodeRow) as T | undefined;
 }
 
 export function writeRow(storage: LogicalStorage, path: string, row: object): void {
   storage.put(path, utf8(JSON.stringify({ version: VERSION, ...row })));
+}
+
+function decodeRow(bytes: Uint8Array): object {
+  const { version, ...row } = JSON.parse(fromUtf8(bytes)) as { readonly version: number };
+  assert(version === VERSION, `a row has version ${version}, this program knows ${VERSION}`);
+  return row;
 }

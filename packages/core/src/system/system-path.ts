@@ -148,4 +148,10 @@ export type AfterCommit = (commands: Commands) => Promise<void>;
 const noStorage = (): never => {
   assert(false, "the server's own paths have no mount to store in");
 };
-const NO_STORAGE: LogicalStorage = { get: noStorage, put: noStorage, delete: noStorage, list: noStorage };
+const NO_STORAGE: LogicalStorage = {
+  get: noStorage,
+  decoded: noStorage,
+  put: noStorage,
+  delete: noStorage,
+  list: noStorage,
+};

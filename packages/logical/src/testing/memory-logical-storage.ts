@@ -10,6 +10,11 @@ export class MemoryLogicalStorage implements LogicalStorage {
     return this.rows.get(path)?.slice();
   }
 
+  decoded<T>(path: string, decode: (value: Uint8Array) => T): T | undefined {
+    const value = this.get(path);
+    return value === undefined ? undefined : decode(value);
+  }
+
   put(path: string, value: Uint8Array): void {
     checkLeaf(path);
     this.rows.set(path, value.slice());

@@ -30,8 +30,7 @@ export class KvRows {
   }
 
   config(): KvConfig {
-    const row = this.#storage.get(CONFIG);
-    return row === undefined ? DEFAULT_CONFIG : decodeConfig(row);
+    return this.#storage.decoded(CONFIG, decodeConfig) ?? DEFAULT_CONFIG;
   }
 
   putConfig(config: KvConfig): void {
@@ -39,8 +38,8 @@ export class KvRows {
   }
 
   metadata(key: string): KeyMetadata | undefined {
-    const row = this.#storage.get(`metadata/${key}`);
-    if (row !== undefined) return decodeKeyMetadata(row);
+    const metadata = this.#storage.decoded(`metadata/${key}`, decodeKeyMetadata);
+    if (metadata !== undefined) return metadata;
     const plain = this.#upgraded ? readPlain(this.#storage, key) : undefined;
     return plain === undefined ? undefined : metadataOfPlain(plain.createdMs);
   }
@@ -69,13 +68,13 @@ export class KvRows {
     return parseJson(this.data(key, version), STORED_JSON_LIMITS).root;
   }
 
-  /** Copies `json`. Throws `LogicalError` value_too_large. */
+  /** Of a version that was never written before. Copies `json`. Throws `LogicalError` value_too_large. */
   putData(key: string, version: number, json: Uint8Array): void {
     checkSize(json);
     const row = new Uint8Array(json.length + 1);
     row[0] = VERSION_FORMAT;
     row.set(json, 1);
-    this.#storage.put(`versions/${key}/${version}`, row);
+    this.#storage.put(`versions/${key}/${version}`, row, { isNew: true });
   }
 
   deleteData(key: string, version: number): void {
