@@ -19,7 +19,9 @@ type JsonRecord = Record<string, unknown>;
 const LIST = '"operation":"list"';
 const RESPONSE = '"type":"response"';
 const ACCESSORS = ["accessor", "client_token_accessor", "wrapped_accessor"];
-const CLEAR_ACCESSOR = /"(?:wrapped_|client_token_)?accessor":"(?!hmac-sha256:|redacted")/;
+const ACCESSOR = Buffer.from('accessor":"');
+const MOUNT = Buffer.from("mount_");
+const HASHED = [Buffer.from("hmac-sha256:"), Buffer.from('redacted"')];
 
 export class Rewriter {
   readonly #options: RewriteOptions;
@@ -34,7 +36,7 @@ export class Rewriter {
   rewrite(line: Uint8Array): Uint8Array {
     const bytes = Buffer.from(line.buffer, line.byteOffset, line.length);
     const elides = this.#options.elideListResponses && bytes.includes(LIST) && bytes.includes(RESPONSE);
-    const hides = this.#options.hmacAccessor && CLEAR_ACCESSOR.test(bytes.toString("latin1"));
+    const hides = this.#options.hmacAccessor && hasClearAccessor(bytes);
     const changed = elides || hides ? this.#changed(bytes, elides, hides) : line;
     return changed.length > this.#options.maxLineBytes ? shortened(bytes) : changed;
   }
@@ -67,6 +69,16 @@ export class Rewriter {
     }
     return altered;
   }
+}
+
+/** Whether some accessor may stand in the clear; a mount's accessor, which does, is looked at and left as it is. */
+function hasClearAccessor(line: Buffer): boolean {
+  for (let at = line.indexOf(ACCESSOR); at >= 0; at = line.indexOf(ACCESSOR, at)) {
+    at += ACCESSOR.length;
+    if (line.subarray(at - ACCESSOR.length - MOUNT.length, at - ACCESSOR.length).equals(MOUNT)) continue;
+    if (!HASHED.some((hashed) => line.subarray(at, at + hashed.length).equals(hashed))) return true;
+  }
+  return false;
 }
 
 /** What is left of a record that is too long for a message: what it was about, and where the whole of it is. */

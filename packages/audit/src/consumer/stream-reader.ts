@@ -1,6 +1,7 @@
 /**
  * Reads on in all streams of a node from where a device has come to: whole lines only, stream by stream, each stream in
- * order. A segment is left when the next one exists and nothing more is in it.
+ * order. A segment is left when the next one exists and nothing more is in it. A stream that gave little is left for the
+ * next round: what comes meanwhile is read with it, so that a busy node's records travel in large batches.
  */
 import type { AuditDisk } from "../stream/disk.ts";
 import { type SegmentName, segmentFile, segmentsOf } from "../stream/names.ts";
@@ -15,13 +16,15 @@ export interface Batch {
 }
 
 const CHUNK_BYTES = 256 * 1024;
+/** Of a batch that its stream has more behind, perhaps. */
+const LARGE_BATCH_BYTES = CHUNK_BYTES / 2;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const LINE_BREAK = 0x0a;
 
 export class StreamReader {
   readonly #disk: AuditDisk;
-  /** Streams that have more, perhaps. */
-  #round: string[] = [];
+  /** Streams that this round has still to come to; undefined between two rounds. */
+  #round: string[] | undefined;
   #segments: ReadonlyMap<string, readonly SegmentName[]> = new Map();
 
   constructor(disk: AuditDisk) {
@@ -33,19 +36,21 @@ export class StreamReader {
     return this.#segments;
   }
 
-  /** The next lines of some stream; undefined when there are none for now. */
+  /** The next lines of some stream; undefined at the end of a round. */
   next(positions: Positions): Batch | undefined {
-    if (this.#round.length === 0) this.#list();
-    for (;;) {
-      const stream = this.#round[0];
-      if (stream === undefined) return undefined;
-      const batch = this.#nextOf(stream, positions.get(stream));
+    this.#round ??= this.#list();
+    for (let stream = this.#round[0]; stream !== undefined; stream = this.#round[0]) {
+      const from = positions.get(stream);
+      const batch = this.#nextOf(stream, from);
+      const large = batch !== undefined && bytesOf(batch) >= LARGE_BATCH_BYTES;
+      if (!large) this.#round.shift();
       if (batch !== undefined) return batch;
-      this.#round.shift();
     }
+    this.#round = undefined;
+    return undefined;
   }
 
-  #list(): void {
+  #list(): string[] {
     const segments = new Map<string, SegmentName[]>();
     for (const segment of segmentsOf(this.#disk.list())) {
       const known = segments.get(segment.stream);
@@ -53,7 +58,7 @@ export class StreamReader {
       else known.push(segment);
     }
     this.#segments = segments;
-    this.#round = [...segments.keys()];
+    return [...segments.keys()];
   }
 
   #nextOf(stream: string, from: Position | undefined): Batch | undefined {
@@ -66,8 +71,8 @@ export class StreamReader {
     for (;;) {
       const lines = this.#lines(segmentFile(stream, position.segment), position.offset);
       if (lines.length > 0) {
-        const length = lines.reduce((sum, line) => sum + line.length, 0);
-        return { stream, lines, position: { ...position, offset: position.offset + length } };
+        const offset = position.offset + bytesOf({ lines });
+        return { stream, lines, position: { ...position, offset } };
       }
       const following = segments.find(({ segment }) => segment > position.segment);
       if (following === undefined) return undefined;
@@ -94,4 +99,8 @@ export class StreamReader {
     }
     return lines;
   }
+}
+
+function bytesOf({ lines }: Pick<Batch, "lines">): number {
+  return lines.reduce((sum, line) => sum + line.length, 0);
 }
