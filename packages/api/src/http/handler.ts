@@ -186,8 +186,10 @@ export class HttpHandler {
     if (namespace !== undefined) headers.push("X-Vault-Namespace", namespace);
     if (close) headers.push("Connection", "close");
     response.writeHead(reply.status, headers);
-    if (reply.stream === undefined) response.end(reply.body);
-    else this.#stream(response, reply.stream);
+    if (reply.stream !== undefined) this.#stream(response, reply.stream);
+    else if (reply.body === undefined || reply.body.length > MAX_JOINED_BYTES) response.end(reply.body);
+    // A string goes out in one piece with the headers; a buffer would be a second write.
+    else response.end(reply.body.toString("latin1"), "latin1");
   }
 
   /** At the client's pace. One that breaks off leaves the client with an answer that has no end, which it takes for a failure. */
@@ -228,6 +230,9 @@ function incomingOf(id: string, request: IncomingMessage): Incoming {
 }
 
 const MAX_REFUSED_PATH = 1024;
+
+/** Of a body that is copied to be sent with its headers. */
+const MAX_JOINED_BYTES = 64 * 1024;
 
 const NO_BODY = new Uint8Array(0);
 
