@@ -66,7 +66,9 @@ export class AuditDevices {
   #changing: Promise<void> = Promise.resolve();
   /** Which devices there are is known. A sealed node cannot read it, and deletes nothing that one of them may still want. */
   #configured = false;
+  /** The status as it was kept last. */
   #written = "";
+  #writing = false;
 
   constructor(options: AuditDevicesOptions, parts: AuditDevicesParts) {
     this.#options = options;
@@ -155,13 +157,21 @@ export class AuditDevices {
     this.#gauges.failing.set(statuses.filter(({ error }) => error !== "").length);
     this.#gauges.lag.set(statuses.reduce((sum, { lagBytes }) => sum + lagBytes, 0));
     const text = `${JSON.stringify(statuses)}\n`;
-    if (text === this.#written) return;
-    try {
-      this.#parts.disk.replace(DEVICE_STATUS_FILE, utf8(text));
-      this.#written = text;
-    } catch (error) {
-      this.#parts.logger.debug("the status of audit devices was not kept", { error: asError(error) });
-    }
+    if (text === this.#written || this.#writing) return;
+    this.#writing = true;
+    this.#parts.disk
+      .replace(DEVICE_STATUS_FILE, utf8(text))
+      .then(
+        () => {
+          this.#written = text;
+        },
+        (error: unknown) => {
+          this.#parts.logger.debug("the status of audit devices was not kept", { error: asError(error) });
+        },
+      )
+      .finally(() => {
+        this.#writing = false;
+      });
   }
 
   #retain(): void {

@@ -54,6 +54,7 @@ export class DeviceConsumer {
   readonly #since: string;
   #savedMs = 0;
   #dirty = false;
+  #saving: Promise<void> | undefined;
   #error = "";
   #delivered = 0;
   #wake: Cancel = () => {};
@@ -84,7 +85,8 @@ export class DeviceConsumer {
     this.#stopped.reject(reason);
     this.#wakeNow();
     await this.#running;
-    this.#save();
+    await this.#saving;
+    await this.#save();
     await this.#closeDevice();
   }
 
@@ -219,18 +221,22 @@ export class DeviceConsumer {
 
   #saveInAWhile(): void {
     const nowMs = this.#parts.clock.monotonicMs();
-    if (!this.#dirty || nowMs - this.#savedMs < SAVE_MS) return;
+    if (!this.#dirty || this.#saving !== undefined || nowMs - this.#savedMs < SAVE_MS) return;
     this.#savedMs = nowMs;
-    this.#save();
+    this.#saving = this.#save().finally(() => {
+      this.#saving = undefined;
+    });
   }
 
-  #save(): void {
+  /** Never rejects. */
+  async #save(): Promise<void> {
     if (!this.#dirty) return;
     const { disk, config, logger } = this.#parts;
+    this.#dirty = false;
     try {
-      disk.replace(cursorFile(config.path), encodeCursor({ uuid: config.uuid, positions: this.#settled }));
-      this.#dirty = false;
+      await disk.replace(cursorFile(config.path), encodeCursor({ uuid: config.uuid, positions: this.#settled }));
     } catch (error) {
+      this.#dirty = true;
       // A place that is not kept only means that records come twice.
       logger.debug("the place of an audit device was not kept", { device: config.path, error: asError(error) });
     }

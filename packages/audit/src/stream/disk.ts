@@ -23,6 +23,9 @@ export interface AuditDisk {
   read(name: string, position: number, length: number): Uint8Array;
   /** A file that is not there is no error. */
   remove(name: string): void;
-  /** Makes `name` hold exactly `bytes`, or leaves it as it was. */
-  replace(name: string, bytes: Uint8Array): void;
+  /**
+   * Makes `name` hold exactly `bytes`, or leaves it as it was. Beside the caller's thread: a file system under load may take
+   * a tenth of a second to rename. Not twice at once for one name.
+   */
+  replace(name: string, bytes: Uint8Array): Promise<void>;
 }

@@ -9,11 +9,11 @@ import {
   openSync,
   readdirSync,
   readSync,
-  renameSync,
   statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StrongroomError } from "@strongroom/runtime";
 import type { AuditDisk, AuditFile } from "./disk.ts";
@@ -78,15 +78,10 @@ export class NodeAuditDisk implements AuditDisk {
   }
 
   /** Not synced: what is kept so is where a consumer stands, and an older place only means that records come twice. */
-  replace(name: string, bytes: Uint8Array): void {
+  async replace(name: string, bytes: Uint8Array): Promise<void> {
     const path = join(this.directory, name);
-    const fd = openSync(`${path}.new`, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600);
-    try {
-      writeAll(fd, bytes);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(`${path}.new`, path);
+    await writeFile(`${path}.new`, bytes, { mode: 0o600 });
+    await rename(`${path}.new`, path);
   }
 }
 

@@ -52,7 +52,7 @@ export class MemoryAuditDisk implements AuditDisk {
     this.files.delete(name);
   }
 
-  replace(name: string, bytes: Uint8Array): void {
+  async replace(name: string, bytes: Uint8Array): Promise<void> {
     this.files.set(name, Buffer.from(bytes));
   }
 
