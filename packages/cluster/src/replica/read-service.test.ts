@@ -4,17 +4,18 @@ import { ReadService } from "./read-service.ts";
 const request = (id: number) => ({ worker: 1, id });
 
 describe("ReadService", () => {
-  it("asks once for all that waits, and keeps two rounds under way", () => {
+  it("asks once for all that waits, one round at a time", () => {
     const reads = new ReadService({ firstContext: 100, retryMs: 50 });
     reads.request(request(1));
     reads.request(request(2));
     expect(reads.next(0)).toBe(100);
     reads.request(request(3));
-    expect(reads.next(0)).toBe(101);
     reads.request(request(4));
     expect(reads.next(0)).toBeUndefined();
     expect(reads.resolve(100)).toEqual([request(1), request(2)]);
-    expect(reads.next(0)).toBe(102);
+    expect(reads.next(0)).toBe(101);
+    expect(reads.resolve(101)).toEqual([request(3), request(4)]);
+    expect(reads.next(0)).toBeUndefined();
   });
 
   it("asks again under a fresh number, and takes no answer to the old one", () => {

@@ -1,6 +1,7 @@
 /**
- * Batched ReadIndex. All requests of a turn share one number; a number answers only requests that came before it was
- * asked for. Reads get lost (no leader, a message dropped), so what stays unanswered is asked again under a fresh number:
+ * Batched ReadIndex. One round is under way at a time, as in etcd, and all requests that come meanwhile share the next: a second
+ * one beside it would hide a quarter of a round trip and make the batches half as large, which costs more wherever the
+ * processor is busy. A number answers only requests that came before it was asked for. Reads get lost (no leader, a message dropped), so what stays unanswered is asked again under a fresh number:
  * reusing one would let an old answer confirm a new read.
  */
 import { assert } from "@strongroom/runtime";
@@ -16,14 +17,11 @@ interface Round {
   readonly askedAtMs: number;
 }
 
-/** Rounds under way at once. The second hides the round trip of the first; more would only make batches smaller. */
-const MAX_ROUNDS = 2;
-
 export class ReadService {
   readonly #retryMs: number;
   #nextContext: number;
   #waiting: ReadRequest[] = [];
-  #rounds: Round[] = [];
+  #round: Round | undefined;
 
   /** `firstContext`: drawn so that no earlier life of this node used the numbers that follow it. */
   constructor(options: { readonly firstContext: number; readonly retryMs: number }) {
@@ -36,41 +34,37 @@ export class ReadService {
     this.#waiting.push(request);
   }
 
-  /** The number to ask for now, if requests wait and a round is free. */
+  /** The number to ask for now, if requests wait and no round is under way. */
   next(nowMs: number): number | undefined {
-    if (this.#waiting.length === 0 || this.#rounds.length >= MAX_ROUNDS) return undefined;
-    const round = { context: this.#nextContext++, requests: this.#waiting, askedAtMs: nowMs };
-    this.#rounds.push(round);
+    if (this.#waiting.length === 0 || this.#round !== undefined) return undefined;
+    this.#round = { context: this.#nextContext++, requests: this.#waiting, askedAtMs: nowMs };
     this.#waiting = [];
-    return round.context;
+    return this.#round.context;
   }
 
   /** Raft's answer: the requests that it answers. None when the number was given up. */
   resolve(context: number): readonly ReadRequest[] {
-    const index = this.#rounds.findIndex((round) => round.context === context);
-    return index < 0 ? [] : (this.#rounds.splice(index, 1)[0]?.requests ?? []);
+    const round = this.#round;
+    if (round?.context !== context) return [];
+    this.#round = undefined;
+    return round.requests;
   }
 
-  /** Gives up rounds that are too old. */
+  /** Gives up the round if it is too old. */
   retryOld(nowMs: number): void {
-    this.#giveUp((round) => nowMs - round.askedAtMs >= this.#retryMs);
+    if (this.#round !== undefined && nowMs - this.#round.askedAtMs >= this.#retryMs) this.retryAll();
   }
 
-  /** Gives up every round: the leader that they were asked of is no more. */
+  /** Gives up the round: the leader that it was asked of is no more. */
   retryAll(): void {
-    this.#giveUp(() => true);
+    if (this.#round === undefined) return;
+    this.#waiting = [...this.#round.requests, ...this.#waiting];
+    this.#round = undefined;
   }
 
   removeWorker(worker: number): void {
     const stays = (request: ReadRequest) => request.worker !== worker;
     this.#waiting = this.#waiting.filter(stays);
-    this.#rounds = this.#rounds.map((round) => ({ ...round, requests: round.requests.filter(stays) }));
-  }
-
-  #giveUp(which: (round: Round) => boolean): void {
-    const lost = this.#rounds.filter(which);
-    if (lost.length === 0) return;
-    this.#rounds = this.#rounds.filter((round) => !lost.includes(round));
-    this.#waiting = [...lost.flatMap((round) => round.requests), ...this.#waiting];
+    if (this.#round !== undefined) this.#round = { ...this.#round, requests: this.#round.requests.filter(stays) };
   }
 }
