@@ -4,6 +4,7 @@ import { auditBench } from "./audit-bench.ts";
 import { clusterBench } from "./cluster.ts";
 import { failoverBench } from "./failover-bench.ts";
 import { leasesBench } from "./leases.ts";
+import { oneCoreBench } from "./one-core.ts";
 import { UsageError } from "./options.ts";
 import { policyBench } from "./policy-bench.ts";
 import { raftBench } from "./raft.ts";
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void
   cluster: clusterBench,
   audit: auditBench,
   leases: leasesBench,
+  "one-core": oneCoreBench,
   failover: failoverBench,
   policy: policyBench,
   raft: raftBench,

@@ -16,7 +16,7 @@ export interface Subject {
 const POLICY = `path "secret/data/*" { capabilities = ["create", "read", "update"] }
 path "auth/token/create" { capabilities = ["update"] }`;
 
-type Call = (method: "GET" | "POST", path: string, body?: object) => Promise<Readonly<Record<string, unknown>>>;
+export type Call = (method: "GET" | "POST", path: string, body?: object) => Promise<Readonly<Record<string, unknown>>>;
 
 /** KV, an audit file, a policy, a token and a role that has it; the same requests for every subject. */
 export async function prepare(

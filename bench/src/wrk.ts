@@ -58,9 +58,9 @@ export function kvBody(): string {
   return `{"data":{"value":"${"v".repeat(VALUE_BYTES - 32)}%d"}}`;
 }
 
-/** Clients are spread evenly over the targets. */
+/** Clients are spread evenly over the targets. `core`: the one that the client runs on, if it is to stay there. */
 export async function wrkRecipe(
-  load: Omit<Load, "operation" | "token"> & { readonly recipe: Recipe },
+  load: Omit<Load, "operation" | "token"> & { readonly recipe: Recipe; readonly core?: number },
 ): Promise<LoadResult> {
   const directory = mkdtempSync(join(tmpdir(), "strongroom-bench-"));
   try {
@@ -72,7 +72,7 @@ export async function wrkRecipe(
     const runs = load.targets
       .map((target, index) => ({ target, clients: shares[index] ?? 0 }))
       .filter(({ clients }) => clients > 0);
-    const outputs = await Promise.all(runs.map(({ target, clients }) => runWrk(target, clients, load.seconds, script)));
+    const outputs = await Promise.all(runs.map(({ target, clients }) => runWrk(target, { ...load, clients }, script)));
     return merge(outputs.map(parse));
   } finally {
     rmSync(directory, { recursive: true });
@@ -109,10 +109,15 @@ function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
-function runWrk(target: string, clients: number, seconds: number, script: string): Promise<string> {
-  const args = ["-t1", `-c${clients}`, `-d${seconds}s`, "--timeout", "10s", "-s", script, target];
+function runWrk(
+  target: string,
+  { clients, seconds, core }: { readonly clients: number; readonly seconds: number; readonly core?: number },
+  script: string,
+): Promise<string> {
+  const wrk = ["wrk", "-t1", `-c${clients}`, `-d${seconds}s`, "--timeout", "10s", "-s", script, target];
+  const [program = "", ...args] = core === undefined ? wrk : ["taskset", "-c", String(core), ...wrk];
   return new Promise((resolve, reject) => {
-    execFile("wrk", args, { maxBuffer: 1 << 24 }, (error, stdout) =>
+    execFile(program, args, { maxBuffer: 1 << 24 }, (error, stdout) =>
       error === null ? resolve(stdout) : reject(error),
     );
   });
