@@ -146,7 +146,7 @@ export class DeviceConsumer {
 
   /** False when there was nothing to give. */
   async #step(): Promise<boolean> {
-    const batch = this.#reader.next(this.#positions);
+    const batch = await this.#reader.next(this.#positions);
     this.#settle();
     if (batch === undefined) {
       this.#forgetGone();

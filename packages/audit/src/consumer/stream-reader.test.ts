@@ -16,9 +16,9 @@ function world() {
     disk.files.set(name, Buffer.concat([disk.files.get(name) ?? Buffer.alloc(0), Buffer.from(line.repeat(lines))]));
   };
   /** Until the end of the round: how many lines of which stream. */
-  const round = (): string[] => {
+  const round = async (): Promise<string[]> => {
     const given: string[] = [];
-    for (let batch = reader.next(positions); batch !== undefined; batch = reader.next(positions)) {
+    for (let batch = await reader.next(positions); batch !== undefined; batch = await reader.next(positions)) {
       given.push(`${batch.stream}:${batch.lines.length}`);
       positions.set(batch.stream, batch.position);
     }
@@ -28,25 +28,25 @@ function world() {
 }
 
 describe("a reader of streams", () => {
-  it("comes to each stream once a round, and takes with it what came meanwhile in the next one", () => {
+  it("comes to each stream once a round, and takes with it what came meanwhile in the next one", async () => {
     const { append, round, reader, positions } = world();
     append(A, 3);
     append(B, 2);
-    const first = reader.next(positions);
+    const first = await reader.next(positions);
     expect(first?.lines).toHaveLength(3);
     if (first !== undefined) positions.set(first.stream, first.position);
     append(A, 5);
-    expect(round()).toEqual([`${B}:2`]);
+    expect(await round()).toEqual([`${B}:2`]);
     append(A, 1);
-    expect(round()).toEqual([`${A}:6`]);
-    expect(round()).toEqual([]);
+    expect(await round()).toEqual([`${A}:6`]);
+    expect(await round()).toEqual([]);
   });
 
-  it("stays with a stream that has much", () => {
+  it("stays with a stream that has much", async () => {
     const { append, round } = world();
     append(A, 5, 128 * 1024);
     append(B, 1);
-    const given = round();
+    const given = await round();
     expect(given.at(-1)).toBe(`${B}:1`);
     expect(given.filter((each) => each.startsWith(A)).map((each) => Number(each.split(":")[1]))).toEqual([2, 2, 1]);
   });

@@ -37,11 +37,10 @@ export class StreamReader {
   }
 
   /** The next lines of some stream; undefined at the end of a round. */
-  next(positions: Positions): Batch | undefined {
-    this.#round ??= this.#list();
+  async next(positions: Positions): Promise<Batch | undefined> {
+    this.#round ??= await this.#list();
     for (let stream = this.#round[0]; stream !== undefined; stream = this.#round[0]) {
-      const from = positions.get(stream);
-      const batch = this.#nextOf(stream, from);
+      const batch = this.#nextOf(stream, positions.get(stream));
       const large = batch !== undefined && bytesOf(batch) >= LARGE_BATCH_BYTES;
       if (!large) this.#round.shift();
       if (batch !== undefined) return batch;
@@ -50,9 +49,9 @@ export class StreamReader {
     return undefined;
   }
 
-  #list(): string[] {
+  async #list(): Promise<string[]> {
     const segments = new Map<string, SegmentName[]>();
-    for (const segment of segmentsOf(this.#disk.list())) {
+    for (const segment of segmentsOf(await this.#disk.listAside())) {
       const known = segments.get(segment.stream);
       if (known === undefined) segments.set(segment.stream, [segment]);
       else known.push(segment);

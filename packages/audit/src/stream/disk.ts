@@ -13,6 +13,8 @@ export interface AuditFile {
 export interface AuditDisk {
   /** Names of all files, in no order. */
   list(): readonly string[];
+  /** The same beside the caller's thread: a directory in which files are being renamed may keep a reader waiting for long. */
+  listAside(): Promise<readonly string[]>;
   /** A new file, for its owner alone. Throws with `code` `EEXIST` for a name that is taken. */
   create(name: string): AuditFile;
   /** An existing file, to append to. */

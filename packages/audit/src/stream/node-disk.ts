@@ -13,7 +13,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { rename, writeFile } from "node:fs/promises";
+import { readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StrongroomError } from "@strongroom/runtime";
 import type { AuditDisk, AuditFile } from "./disk.ts";
@@ -36,6 +36,10 @@ export class NodeAuditDisk implements AuditDisk {
 
   list(): readonly string[] {
     return readdirSync(this.directory);
+  }
+
+  listAside(): Promise<readonly string[]> {
+    return readdir(this.directory);
   }
 
   create(name: string): AuditFile {

@@ -25,6 +25,10 @@ export class MemoryAuditDisk implements AuditDisk {
     return [...this.files.keys()];
   }
 
+  async listAside(): Promise<readonly string[]> {
+    return this.list();
+  }
+
   create(name: string): AuditFile {
     if (this.files.has(name)) throw new DiskFaultError("EEXIST");
     this.files.set(name, Buffer.alloc(0));
