@@ -253,6 +253,11 @@ describe("errors from the server", () => {
     expect(err).not.toContain("hvs.test");
   });
 
+  it("are named as the audit names them", async () => {
+    harness.routes = { "GET /v1/a": [400, { errors: ["no"], request_id: "8b5cd2b6-a057" }] };
+    expect((await harness.run(["read", "a"])).err).toContain("\n* no\n\nRequest: 8b5cd2b6-a057\n");
+  });
+
   it("survives an answer that is not JSON", async () => {
     harness.routes = { "GET /v1/a": [502, "<html>"] };
     expect((await harness.run(["read", "a"])).code).toBe(2);

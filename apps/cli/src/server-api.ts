@@ -100,9 +100,11 @@ export class ServerApi {
     const url = new URL(`/v1/${request.path}`, this.#connection.address);
     const errors = response.json?.errors ?? [];
     const list = errors.map((error) => `\n* ${error.trimEnd()}`).join("");
+    const id = response.json?.["request_id"];
+    const named = typeof id === "string" && id !== "" ? `\n\nRequest: ${id}` : "";
     const hint = hintFor(response.status, errors);
     return new RemoteError(
-      `Error making API request.\n\nURL: ${request.method} ${url.href}\nCode: ${response.status}. Errors:\n${list}${hint === undefined ? "" : `\n\n${hint}`}`,
+      `Error making API request.\n\nURL: ${request.method} ${url.href}\nCode: ${response.status}. Errors:\n${list}${named}${hint === undefined ? "" : `\n\n${hint}`}`,
       response.status,
     );
   }

@@ -99,13 +99,10 @@ describe("a call", () => {
   it("is recorded as a request over HTTP is, and so is what this door refuses by itself", async () => {
     const before = node.auditRecords().length;
     await put(0, "audited", drawId(), '{"password":"canary-4c"}');
-    const refused = clientOf(0).unary(
-      KvService.method.get,
-      { mount: "secret", path: "audited" },
-      new Metadata(),
-      options(),
-    );
-    await expect(refused).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+    const error = (await clientOf(0)
+      .unary(KvService.method.get, { mount: "secret", path: "audited" }, new Metadata(), options())
+      .catch((thrown: unknown) => thrown)) as ServiceError;
+    expect(error.code).toBe(status.UNAUTHENTICATED);
     const records = node.auditRecords().slice(before) as {
       type: string;
       request: Record<string, unknown>;
@@ -117,6 +114,7 @@ describe("a call", () => {
       request: { path: "strongroom.v1.KvService/Get" },
       error: expect.stringContaining("no token") as string,
     });
+    expect(error.metadata.get("strongroom-request-id")).toEqual([records[2]?.request["id"]]);
     expect(JSON.stringify(records)).not.toContain("canary-4c");
   });
 });

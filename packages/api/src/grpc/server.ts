@@ -59,6 +59,8 @@ export interface GrpcServer {
 
 /** Trailing metadata that carries an error's stable code. */
 const CODE_METADATA = "strongroom-code";
+/** And the id under which the audit has the call. */
+const REQUEST_ID_METADATA = "strongroom-request-id";
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const DEFAULT_GRACE_MS = 5_000;
 const HOUR_MS = 3_600_000;
@@ -149,6 +151,7 @@ function refusal(error: Error, id: string, logger: Logger): Partial<ServiceError
   }
   const metadata = new Metadata();
   metadata.set(CODE_METADATA, code);
+  metadata.set(REQUEST_ID_METADATA, id);
   return { code: grpc, details: text, metadata };
 }
 

@@ -71,6 +71,31 @@ describe("the HTTP door", () => {
     });
   });
 
+  it("names each request that failed, in body and header, as its records do", async () => {
+    const failed = [
+      await server.request("PURGE", "/v1/secret/data/a"),
+      await server.request("GET", "/v1/secret/data/none"),
+      await server.request("GET", "/v1/sys/nothing"),
+      await server.request("PUT", "/v1/sys/policies/acl/p", { body: "{}" }),
+      await server.request("GET", "/v1/secret/data/a", { token: "hvs.unknown" }),
+      await server.request("GET", "/v1/secret/../a"),
+    ];
+    const client = await server.open();
+    await client.send("no HTTP at all\r\n\r\n");
+    failed.push((await client.response()) as (typeof failed)[number]);
+    client.close();
+    await expect.poll(() => records().length).toBe(2 * failed.length);
+    const recorded = records().map(({ request }) => request.id);
+    for (const { headers, body } of failed) {
+      const named = /^Strongroom-Request-Id: (.*)$/m.exec(headers)?.[1];
+      expect(recorded).toContain(named);
+      const { errors, request_id } = JSON.parse(body) as { errors: string[]; request_id?: string };
+      expect(request_id).toBe(errors.length === 0 ? undefined : named);
+    }
+    const read = await server.request("GET", "/v1/sys/mounts");
+    expect(read.headers).not.toContain("Strongroom-Request-Id");
+  });
+
   it("answers 500 to what it refuses and cannot record", async () => {
     server.node.auditDisk.freeBytes = 10;
     const refused = await server.request("PURGE", "/v1/secret/data/a");

@@ -51,10 +51,11 @@ describe("resultReply", () => {
 });
 
 describe("errorReply", () => {
-  it("names the request in a 403 alone", () => {
+  it("names the request beside every text, and says no more than Vault where that has none", () => {
     expect(text(errorReply(403, ["permission denied"], ID))).toBe(
       `{"errors":["permission denied"],"request_id":"${ID}"}\n`,
     );
-    expect(text(errorReply(400, ['a "b"\n'], ID))).toBe('{"errors":["a \\"b\\"\\n"]}\n');
+    expect(text(errorReply(400, ['a "b"\n'], ID))).toBe(`{"errors":["a \\"b\\"\\n"],"request_id":"${ID}"}\n`);
+    expect(text(errorReply(405, [], ID))).toBe('{"errors":[]}\n');
   });
 });

@@ -37,9 +37,12 @@ export function resultReply(result: CoreResult, requestId: string): Reply {
   }
 }
 
-/** `{"errors":[…]}`; a 403 names the request, so that an operator can find it. */
-export function errorReply(status: number, texts: readonly string[], requestId?: string): Reply {
-  const id = status === 403 && requestId !== undefined ? `,"request_id":"${requestId}"` : "";
+/**
+ * `{"errors":[…],"request_id":"…"}`, so that an operator finds the request in the audit. Where Vault has no text there is
+ * nothing beside the empty list either: clients take exactly this for "nothing is there".
+ */
+export function errorReply(status: number, texts: readonly string[], requestId: string): Reply {
+  const id = texts.length === 0 ? "" : `,"request_id":"${requestId}"`;
   return { status, contentType: JSON_TYPE, body: Buffer.from(`{"errors":${JSON.stringify(texts)}${id}}\n`) };
 }
 

@@ -38,6 +38,8 @@ export interface HandlerParts {
 const UNAUTHENTICATED_BODY_BYTES = 64 * 1024;
 const API_PREFIX = "/v1/";
 const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+/** Of a request that failed: also where the body has to be Vault's to the byte, or is none, as HEAD's. */
+export const REQUEST_ID_HEADER = "Strongroom-Request-Id";
 const STRICT_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains";
 
 export class HttpHandler {
@@ -85,22 +87,23 @@ export class HttpHandler {
     }
     // Nothing more is taken from who sends what no client sends, and what was not read of a body is not waited for.
     const close = this.#closing || malformed || !request.complete;
-    this.#send(response, reply, close, headers?.namespaceHeader);
+    this.#send(response, reply, id, close, headers?.namespaceHeader);
   }
 
   /** Answers 400 to what must not reach the core, and ends the connection. Never rejects. */
   async refuse(request: IncomingMessage, response: ServerResponse, text: string): Promise<void> {
     const incoming = incomingOf(randomUuid(this.#entropy), request);
     const error = await this.#core.refused(incoming, new DoorRefusalError(400, [text]));
-    this.#send(response, this.#refusal(error, incoming.id), true, undefined);
+    this.#send(response, this.#refusal(error, incoming.id), incoming.id, true, undefined);
   }
 
-  /** Records what is no HTTP request, of which nothing is known but who sent it. Never rejects. */
-  async recordUnparsed(socket: Socket, text: string): Promise<void> {
+  /** Records what is no HTTP request, of which nothing is known but who sent it; gives the id under which it does. */
+  recordUnparsed(socket: Socket, text: string): string {
     const { remoteAddress = "", remotePort = 0 } = socket;
     const id = randomUuid(this.#entropy);
     const incoming = { id, operation: "", path: "", namespace: "", remoteAddress, remotePort } as const;
-    await this.#core.refused(incoming, new DoorRefusalError(400, [text]));
+    void this.#core.refused(incoming, new DoorRefusalError(400, [text]));
+    return id;
   }
 
   async #answer(
@@ -178,12 +181,13 @@ export class HttpHandler {
     return errorReply(status.http, [status.text], id);
   }
 
-  #send(response: ServerResponse, reply: Reply, close: boolean, namespace: string | undefined): void {
+  #send(response: ServerResponse, reply: Reply, id: string, close: boolean, namespace: string | undefined): void {
     const headers = ["Cache-Control", "no-store"];
     if (reply.contentType !== undefined) headers.push("Content-Type", reply.contentType);
     if (reply.body !== undefined) headers.push("Content-Length", String(reply.body.length));
     if (this.#options.strictTransportSecurity) headers.push("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
     if (namespace !== undefined) headers.push("X-Vault-Namespace", namespace);
+    if (reply.status >= 400) headers.push(REQUEST_ID_HEADER, id);
     if (close) headers.push("Connection", "close");
     response.writeHead(reply.status, headers);
     if (reply.stream !== undefined) this.#stream(response, reply.stream);

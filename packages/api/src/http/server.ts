@@ -8,7 +8,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { assert, present, type Timers } from "@strongroom/runtime";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { errorReply } from "./envelope.ts";
-import { type HandlerOptions, type HandlerParts, HttpHandler } from "./handler.ts";
+import { type HandlerOptions, type HandlerParts, HttpHandler, REQUEST_ID_HEADER } from "./handler.ts";
 import { MethodShim } from "./method-shim.ts";
 
 export interface HttpTlsOptions {
@@ -163,11 +163,11 @@ function refuseUnparsed(handler: HttpHandler, socket: Socket, error: NodeJS.Errn
     return;
   }
   const { status, reason, text } = unparsedStatus(error.code);
-  void handler.recordUnparsed(socket, text);
-  const body = present(errorReply(status, [text]).body, "an error has a body");
+  const id = handler.recordUnparsed(socket, text);
+  const body = present(errorReply(status, [text], id).body, "an error has a body");
   socket.end(
     `HTTP/1.1 ${status} ${reason}\r\nCache-Control: no-store\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body.toString()}`,
+      `Content-Length: ${body.length}\r\n${REQUEST_ID_HEADER}: ${id}\r\nConnection: close\r\n\r\n${body.toString()}`,
     () => socket.destroy(),
   );
 }

@@ -354,7 +354,8 @@ export const VersionSchema: GenMessage<Version> = /*@__PURE__*/
 
 /**
  * Secrets with versions: the KV engine, version 2. Each call carries exactly one token, in metadata "x-vault-token", and
- * may carry a namespace in "x-vault-namespace". An error has its stable code in the trailing metadata "strongroom-code".
+ * may carry a namespace in "x-vault-namespace". An error has its stable code in the trailing metadata "strongroom-code",
+ * and in "strongroom-request-id" the id under which the audit has the call.
  *
  * @generated from service strongroom.v1.KvService
  */
