@@ -42,6 +42,7 @@ const result: fc.Arbitrary<CoreResult> = fc.oneof(
         orphan: fc.boolean(),
         numUses: fc.nat(),
       }),
+      headers: fc.array(fc.tuple(fc.string(), fc.string())).map((entries) => new Map(entries)),
       wrap: fc.record(
         {
           token: fc.uint8Array(),

@@ -96,15 +96,16 @@ function readResult(reader: ByteReader, format: number): CoreResult {
 }
 
 type DataResult = Extract<CoreResult, { readonly kind: "data" }>;
-type Grants = Pick<DataResult, "lease" | "auth" | "wrap">;
+type Grants = Pick<DataResult, "lease" | "auth" | "wrap" | "headers">;
 
 /** Tokens as bytes apart from the rest, which is JSON. */
-function writeGrants(writer: ByteWriter, { lease, auth, wrap }: Grants): void {
+function writeGrants(writer: ByteWriter, { lease, auth, wrap, headers }: Grants): void {
   writer.bytes(auth?.clientToken ?? NO_BYTES).bytes(wrap?.token ?? NO_BYTES);
   const rest = {
     lease,
     auth: auth === undefined ? undefined : { ...auth, clientToken: "" },
     wrap: wrap === undefined ? undefined : { ...wrap, token: "" },
+    headers: headers === undefined ? undefined : [...headers],
   };
   writer.bytes(utf8(JSON.stringify(rest)));
 }
@@ -112,11 +113,14 @@ function writeGrants(writer: ByteWriter, { lease, auth, wrap }: Grants): void {
 function readGrants(reader: ByteReader): Grants {
   const clientToken = reader.bytes();
   const token = reader.bytes();
-  const { lease, auth, wrap } = JSON.parse(fromUtf8(reader.bytes())) as Grants;
+  const { lease, auth, wrap, headers } = JSON.parse(fromUtf8(reader.bytes())) as Omit<Grants, "headers"> & {
+    readonly headers?: readonly (readonly [string, string])[];
+  };
   return {
     ...(lease === undefined ? undefined : { lease }),
     ...(auth === undefined ? undefined : { auth: { ...auth, clientToken } }),
     ...(wrap === undefined ? undefined : { wrap: { ...wrap, token } }),
+    ...(headers === undefined ? undefined : { headers: new Map(headers) }),
   };
 }
 

@@ -18,7 +18,7 @@ export interface CoreRequest {
   /** The socket's peer, never a header's claim. */
   readonly remoteAddress: string;
   readonly remotePort?: number;
-  /** The values of a header by its name in lower case, for those that are audited. */
+  /** The values of a header by its name in lower case, for those that are audited or that an engine is given. */
   readonly header?: (name: string) => readonly string[];
   /** Empty: the root namespace. */
   readonly namespace: string;
@@ -97,6 +97,8 @@ export type CoreResult =
       readonly auth?: AuthInfo;
       /** Names the credential in `data` to who gets it wrapped. */
       readonly wrappedAccessor?: string;
+      /** Set by an engine, and let by for its mount. */
+      readonly headers?: ReadonlyMap<string, string>;
       /** With it `data` is null, and the answer itself is not here. */
       readonly wrap?: WrapInfo;
     }

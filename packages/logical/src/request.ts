@@ -71,6 +71,11 @@ export interface LogicalRequest {
   readonly contentType: string | undefined;
   /** The socket's peer, never a header's claim. */
   readonly remoteAddress: string;
+  /**
+   * Headers of the client's request by their names in lower case: those that the mount was tuned to give its engine, and never
+   * the token. Missing: none.
+   */
+  readonly headers?: ReadonlyMap<string, readonly string[]>;
   /** Missing where a path with access "login" was reached without a token. */
   readonly caller?: Caller;
 }

@@ -25,6 +25,8 @@ export interface DataResponse {
   readonly ttlSeconds?: number;
   /** Names the credential in `data`, where a wrapped answer's outside shall name it too: a secret id's accessor. */
   readonly wrappedAccessor?: string;
+  /** Headers by name; the client gets those that the mount was tuned to let its engine set. */
+  readonly headers?: ReadonlyMap<string, string>;
 }
 
 /** A login that succeeded: the core makes the token, with its lease, in the same command. */

@@ -7,6 +7,8 @@ export interface Reply {
   /** Missing for 204. */
   readonly contentType?: string;
   readonly body?: Buffer;
+  /** Of the engine, besides those of this door. */
+  readonly headers?: ReadonlyMap<string, string>;
   /** In the place of a body: sent as it comes. */
   readonly stream?: AsyncIterable<Uint8Array>;
 }
@@ -19,7 +21,12 @@ const NO_CONTENT: Reply = { status: 204 };
 export function resultReply(result: CoreResult, requestId: string): Reply {
   switch (result.kind) {
     case "data":
-      return { status: result.status, contentType: JSON_TYPE, body: asBuffer(envelopeJson(result, requestId)) };
+      return {
+        status: result.status,
+        contentType: JSON_TYPE,
+        body: asBuffer(envelopeJson(result, requestId)),
+        ...(result.headers && { headers: result.headers }),
+      };
     case "empty":
       return NO_CONTENT;
     case "not-found":

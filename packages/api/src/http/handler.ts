@@ -187,6 +187,7 @@ export class HttpHandler {
     if (reply.body !== undefined) headers.push("Content-Length", String(reply.body.length));
     if (this.#options.strictTransportSecurity) headers.push("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
     if (namespace !== undefined) headers.push("X-Vault-Namespace", namespace);
+    if (reply.headers !== undefined) headers.push(...[...reply.headers].flat());
     if (reply.status >= 400) headers.push(REQUEST_ID_HEADER, id);
     if (close) headers.push("Connection", "close");
     response.writeHead(reply.status, headers);

@@ -114,6 +114,7 @@ describe("a record", () => {
         leaseId: "secret/x/1",
         warnings: ["careful"],
         redirect: "https://other",
+        headers: new Map([["X-Nonce", "n"]]),
         wrap: {
           ttlSeconds: 60,
           token: utf8("hvs.wrap"),
@@ -138,11 +139,13 @@ describe("a record", () => {
       "warnings",
       "redirect",
       "wrap_info",
+      "headers",
     ]);
     expect(JSON.parse(json)).toMatchObject({
       auth: { client_token: hmac("hvs.new"), accessor: hmac("new") },
       secret: { lease_id: "secret/x/1" },
       data: { data: { pw: hmac("s3cret") }, metadata: { created_time: "2030-01-01T00:00:00Z" } },
+      headers: { "X-Nonce": [hmac("n")] },
       wrap_info: { ttl: 60, token: hmac("hvs.wrap"), accessor: hmac("w"), creation_time: "2030-01-01T00:00:00Z" },
     });
   });

@@ -94,6 +94,7 @@ export function responseJson(
     .texts("warnings", response.warnings)
     .text("redirect", response.redirect)
     .json("wrap_info", response.wrap === undefined ? "" : wrapJson(response.wrap, options))
+    .json("headers", headersJson(hashedHeaders(response.headers, salt)))
     .object();
 }
 
@@ -155,6 +156,10 @@ function metadataJson(metadata: ReadonlyMap<string, string> | undefined): string
 function headersJson(headers: AuditRequest["headers"]): string {
   if (headers === undefined || headers.size === 0) return "";
   return `{${[...headers].map(([name, values]) => `${quote(name)}:${quoteAll(values)}`).join(",")}}`;
+}
+
+function hashedHeaders(headers: AuditResponse["headers"], salt: AuditSalt): AuditRequest["headers"] {
+  return headers && new Map([...headers].map(([name, value]) => [name, [salt.hash(value)]]));
 }
 
 function namespaceJson(namespace: string): string {

@@ -74,6 +74,8 @@ export interface AuditResponse {
   readonly warnings?: readonly string[];
   readonly redirect?: string;
   readonly wrap?: AuditWrap;
+  /** Set by an engine: values, so HMACs in the record. */
+  readonly headers?: ReadonlyMap<string, string>;
   /** An answer that is not JSON. */
   readonly raw?: { readonly status: number; readonly contentType: string; readonly body: Uint8Array };
 }

@@ -48,12 +48,13 @@ export function auditResponse(result: CoreResult, wrap: WrapInfo | undefined): A
   const wrapped = wrap === undefined ? undefined : { wrap: auditWrap(wrap) };
   switch (result.kind) {
     case "data": {
-      const { data, auth, lease, warnings } = result;
+      const { data, auth, lease, warnings, headers } = result;
       return {
         ...(data === null ? undefined : { data }),
         ...(auth === undefined ? undefined : { auth: newAuth(auth) }),
         ...(lease === undefined ? undefined : { leaseId: lease.leaseId }),
         ...(warnings === undefined ? undefined : { warnings }),
+        ...(headers === undefined ? undefined : { headers }),
         ...wrapped,
       };
     }

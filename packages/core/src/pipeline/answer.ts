@@ -21,6 +21,7 @@ import { callerOf } from "../token/authenticator.ts";
 import { Authorization } from "./authorize.ts";
 import { changesState, type Outcome, RunAgain, type Visit } from "./exchange.ts";
 import { leaseOf, loginResult } from "./grants.ts";
+import { answeredHeaders, givenHeaders } from "./mount-headers.ts";
 import type { PipelineParts } from "./pipeline.ts";
 import { declaredOf, needsSudo, type Target } from "./target.ts";
 
@@ -133,10 +134,11 @@ function resultOf(
   if (response.kind === "auth") return loginResult(tx, visit, response, tokens);
   const result = engineResult(response, target.mount.type);
   if (response.kind !== "data" || result.kind !== "data") return result;
+  const headers = answeredHeaders(target.engine.entry, response.headers);
   const { lease, warnings } = leaseOf(tx, visit, response, tokens);
-  if (lease === undefined) return result;
+  if (lease === undefined) return headers === undefined ? result : { ...result, headers };
   const more = [...(result.warnings ?? []), ...warnings];
-  return { ...result, lease, ...(more.length === 0 ? undefined : { warnings: more }) };
+  return { ...result, lease, ...(headers && { headers }), ...(more.length === 0 ? undefined : { warnings: more }) };
 }
 
 async function prepare(
@@ -181,7 +183,8 @@ const NO_MOUNT = {
 } as const;
 
 function askedOf({ exchange, target, bearer }: Visit, operation: Operation): LogicalRequest {
-  const { id, query, contentType, remoteAddress, path } = exchange.request;
+  const { id, query, contentType, remoteAddress, path, header } = exchange.request;
+  const headers = target?.kind === "engine" ? givenHeaders(target.engine.entry, header) : undefined;
   const asked = {
     id,
     operation,
@@ -190,6 +193,7 @@ function askedOf({ exchange, target, bearer }: Visit, operation: Operation): Log
     body: undefined,
     contentType,
     remoteAddress,
+    ...(headers && { headers }),
   };
   return bearer === undefined ? asked : { ...asked, caller: callerOf(bearer) };
 }

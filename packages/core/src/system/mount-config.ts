@@ -17,7 +17,10 @@ export const CONFIG_FIELDS = {
   max_lease_ttl: { type: "json", description: 'No lease lives longer; "system" or "": as the system says.' },
   force_no_cache: { type: "bool", description: "Stored and shown; there is no cache that it could switch off." },
   listing_visibility: { type: "string", description: '"unauth" shows the mount to everybody; else "hidden" or "".' },
-  passthrough_request_headers: { type: "comma-string-slice", description: "Headers of requests given to the engine." },
+  passthrough_request_headers: {
+    type: "comma-string-slice",
+    description: "Headers of requests that the engine is given; a token never is.",
+  },
   allowed_response_headers: { type: "comma-string-slice", description: "Headers that the engine may answer with." },
   audit_non_hmac_request_keys: { type: "comma-string-slice", description: "Audited as they are, in requests." },
   audit_non_hmac_response_keys: { type: "comma-string-slice", description: "Audited as they are, in answers." },
@@ -42,6 +45,24 @@ const LOCKOUT_FIELDS = {
 const VISIBILITIES: readonly MountEntry["listingVisibility"][] = ["", "hidden", "unauth"];
 const TOKEN_TYPES: readonly MountEntry["tokenType"][] = ["default-service", "default-batch", "service", "batch"];
 const MAX_LIST = 100;
+/** RFC 9110 §5.6.2. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** What frames an answer, or says how it is to be taken. */
+const DOOR_HEADERS: ReadonlySet<string> = new Set([
+  "cache-control",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "date",
+  "keep-alive",
+  "strict-transport-security",
+  "strongroom-request-id",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "x-vault-namespace",
+]);
 const MAX_ITEM_LENGTH = 256;
 
 export type ConfigFields = Fields<typeof CONFIG_FIELDS>;
@@ -63,8 +84,8 @@ export function withConfig(entry: MountEntry, config: ConfigFields): MountEntry 
       visibility === undefined
         ? entry.listingVisibility
         : oneOf(VISIBILITIES, visibility, 'listing_visibility must be "hidden" or "unauth"'),
-    passthroughRequestHeaders: list(config, "passthrough_request_headers") ?? entry.passthroughRequestHeaders,
-    allowedResponseHeaders: list(config, "allowed_response_headers") ?? entry.allowedResponseHeaders,
+    passthroughRequestHeaders: headerNames(config, "passthrough_request_headers") ?? entry.passthroughRequestHeaders,
+    allowedResponseHeaders: headerNames(config, "allowed_response_headers") ?? entry.allowedResponseHeaders,
     auditNonHmacRequestKeys: list(config, "audit_non_hmac_request_keys") ?? entry.auditNonHmacRequestKeys,
     auditNonHmacResponseKeys: list(config, "audit_non_hmac_response_keys") ?? entry.auditNonHmacResponseKeys,
     ...authConfig(entry, config),
@@ -133,6 +154,20 @@ function list(
     throw new LogicalError("invalid_field", `${name} holds at most ${MAX_LIST} names of ${MAX_ITEM_LENGTH} characters`);
   }
   return kept;
+}
+
+function headerNames(
+  config: ConfigFields,
+  name: "passthrough_request_headers" | "allowed_response_headers",
+): readonly string[] | undefined {
+  const names = list(config, name);
+  if (names?.every((item) => HEADER_NAME.test(item)) === false) {
+    throw new LogicalError("invalid_field", `${name} holds names of headers`);
+  }
+  const own =
+    name === "allowed_response_headers" ? names?.find((item) => DOOR_HEADERS.has(item.toLowerCase())) : undefined;
+  if (own !== undefined) throw new LogicalError("invalid_field", `${own} is set by the server, and by no engine`);
+  return names;
 }
 
 function oneOf<const T extends string>(choices: readonly T[], value: string, problem: string): T {

@@ -114,6 +114,8 @@ export interface CallOptions {
   readonly remoteAddress?: string;
   readonly wrapTtlSeconds?: number;
   readonly engine?: CoreRequest["engine"];
+  /** By their names in lower case. */
+  readonly headers?: Readonly<Record<string, readonly string[]>>;
 }
 
 const noKdf = (): never => {
@@ -209,6 +211,7 @@ export class TestNode {
       query: options.query ?? new Map(),
       remoteAddress: options.remoteAddress ?? "127.0.0.1",
       namespace: "",
+      header: (name) => options.headers?.[name] ?? [],
       deadlineMs: this.store.clock.monotonicMs() + 10_000,
       ...(token === "" ? undefined : { token: utf8(token) }),
       ...(options.engine === undefined ? undefined : { engine: options.engine }),
