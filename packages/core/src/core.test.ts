@@ -334,6 +334,15 @@ describe("the core", () => {
   it("helps those with a token", async () => {
     await mountKv();
     expect(bodyOf(await node.call("help", "secret/data/a"))).toMatchObject({ see_also: null });
+    const audit = { "/sys/audit": expect.objectContaining({ "x-vault-sudo": true }) as unknown };
+    expect(bodyOf(await node.call("help", "sys/audit"))).toMatchObject({
+      help: expect.stringContaining("takes the sudo capability"),
+      openapi: audit,
+    });
+    expect(bodyOf(await node.call("help", "sys"))).toMatchObject({ openapi: audit });
+    expect(bodyOf(await node.call("help", "sys/health"))).toMatchObject({
+      help: expect.stringContaining("Open: it needs no token."),
+    });
     expect(bodyOf(await node.call("help", "sys/mounts"))).toMatchObject({ see_also: null });
     for (const mount of ["sys", "sys/", "auth/token", "secret", "secret/"]) {
       expect(bodyOf(await node.call("help", mount)), mount).toMatchObject({

@@ -15,11 +15,19 @@ export interface Help {
 }
 
 /** `undefined` when no path serves `path`. */
-export function helpFor(backend: Backend, mount: Pick<MountInfo, "path">, path: string): Help | undefined {
-  if (path === "") return { help: mountHelp(backend), see_also: null, openapi: openApiPaths(backend.paths, mount) };
+export function helpFor(
+  backend: Backend,
+  mount: Pick<MountInfo, "path">,
+  path: string,
+  accessOf: AccessOf = declaredAccess,
+): Help | undefined {
+  if (path === "") {
+    return { help: mountHelp(backend), see_also: null, openapi: openApiPaths(backend.paths, mount, accessOf) };
+  }
   const route = backend.route(path)?.route;
   if (route === undefined) return undefined;
-  return { help: pathHelp(route, path), see_also: null, openapi: openApiPaths([route], mount) };
+  const help = pathHelp(route, path, accessOf(route));
+  return { help, see_also: null, openapi: openApiPaths([route], mount, accessOf) };
 }
 
 /** Who may reach a path, where that is not said in its declaration alone. */
@@ -28,11 +36,13 @@ export interface PathAccess {
   readonly sudo: boolean;
 }
 
+export type AccessOf = (path: PathDefinition) => PathAccess;
+
 /** The `paths` object of an OpenAPI 3.0 document: one item a path, under the mount. */
 export function openApiPaths(
   paths: readonly PathDefinition[],
   mount: Pick<MountInfo, "path">,
-  accessOf: (path: PathDefinition) => PathAccess = declaredAccess,
+  accessOf: AccessOf = declaredAccess,
 ): ReadonlyMap<string, ReadonlyMap<string, JsonValue>> {
   return new Map(
     paths.map((path) => [`/${mount.path}${openApiPattern(path.pattern)}`, openApiItem(path, accessOf(path))]),
@@ -48,7 +58,7 @@ function mountHelp(backend: Backend): string {
   return `## DESCRIPTION\n\n${backend.help}\n\n## PATHS\n\n${lines.join("\n")}`;
 }
 
-function pathHelp(path: PathDefinition, requested: string): string {
+function pathHelp(path: PathDefinition, requested: string, access: PathAccess): string {
   const fields = Object.entries(path.fields).map(
     ([name, schema]) => `    ${name} (${schema.type})\n        ${schema.description}\n`,
   );
@@ -56,8 +66,13 @@ function pathHelp(path: PathDefinition, requested: string): string {
     const definition = path.operations[operation];
     return definition === undefined ? [] : [`    ${operation}: ${definition.summary}`];
   });
+  const who = access.unauthenticated
+    ? "Open: it needs no token.\n\n"
+    : access.sudo
+      ? "Root-protected: it takes the sudo capability besides the operation's own.\n\n"
+      : "";
   return (
-    `Request:        ${requested}\nMatching Route: ${path.pattern}\n\n${path.synopsis}\n\n` +
+    `Request:        ${requested}\nMatching Route: ${path.pattern}\n\n${path.synopsis}\n\n${who}` +
     `## OPERATIONS\n\n${operations.join("\n")}\n\n## PARAMETERS\n\n${fields.join("\n")}\n## DESCRIPTION\n\n${path.description}\n`
   );
 }

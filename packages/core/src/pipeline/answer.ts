@@ -16,7 +16,7 @@ import type { Transaction } from "@strongroom/storage";
 import type { MountEntry } from "../mount-entry.ts";
 import type { CoreResult, ExpectedEngine } from "../request.ts";
 import { engineResult, systemResult } from "../result.ts";
-import { SystemContext } from "../system/system-path.ts";
+import { accessOf, SystemContext } from "../system/system-path.ts";
 import { callerOf } from "../token/authenticator.ts";
 import { Authorization } from "./authorize.ts";
 import { changesState, type Outcome, RunAgain, type Visit } from "./exchange.ts";
@@ -212,9 +212,15 @@ function takesBody(operation: Operation): boolean {
 async function help(tx: Transaction, { exchange, target }: Visit, parts: PipelineParts): Promise<Outcome> {
   const { request, trail } = exchange;
   await trail.request(parts.auditTable.settings(tx), false);
-  const shown = target === undefined ? undefined : helpFor(target.backend, target.mount, target.below);
+  const shown = target === undefined ? undefined : helpOf(target);
   if (shown === undefined) throw noHandler(request.path);
   return { kind: "answer", result: { kind: "plain", status: 200, body: shown } };
+}
+
+function helpOf(target: Target): ReturnType<typeof helpFor> {
+  const { backend, mount, below } = target;
+  if (target.kind === "engine") return helpFor(backend, mount, below);
+  return helpFor(backend, mount, below, (path) => accessOf(target.system.declaration(path)));
 }
 
 /** With what was said of the mount since, such as what of it is audited in the clear. */

@@ -16,6 +16,7 @@ interface Routed {
 
 export interface SystemTarget extends Routed {
   readonly kind: "system";
+  readonly system: SystemBackend;
   readonly declared: SystemPath | undefined;
 }
 
@@ -34,7 +35,7 @@ export function systemTarget(systems: readonly SystemBackend[], path: string): S
     const below = path.slice(system.mount.path.length);
     const match = system.backend.route(below);
     const declared = match === undefined ? undefined : system.declaration(match.route);
-    return { kind: "system", mount: system.mount, backend: system.backend, below, match, declared };
+    return { kind: "system", system, mount: system.mount, backend: system.backend, below, match, declared };
   }
   return undefined;
 }

@@ -2,11 +2,11 @@
  * `sys/internal/specs/openapi`: every endpoint that whoever asks may know of, as an OpenAPI 3.0 document. It is made of the same
  * declarations that serve the requests, so it cannot say anything else than what is served.
  */
-import { definePath, type FieldSchemas, type JsonValue, openApiPaths, type PathAccess } from "@strongroom/logical";
+import { definePath, type FieldSchemas, type JsonValue, openApiPaths } from "@strongroom/logical";
 import { AUTH_PREFIX, isAuthMount, type MountEntry } from "../mount-entry.ts";
 import { visibleMounts } from "./internal-ui-mounts.ts";
 import type { SystemBackend } from "./system-backend.ts";
-import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
+import { accessOf, SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
 const FIELDS = {
   context: { type: "string", description: "Ignored: paths are described alike for everybody.", default: "" },
@@ -78,10 +78,6 @@ function describedPaths(
     for (const [at, item] of described) paths.set(at, path === entry.path ? item : withMountParameter(item, entry));
   }
   return paths;
-}
-
-function accessOf({ access, path }: SystemPath): PathAccess {
-  return { unauthenticated: access === "open" || access === "login", sudo: access === "sudo" || path.sudo === true };
 }
 
 function genericPath(entry: MountEntry): string {

@@ -2,7 +2,7 @@
  * The server's own endpoints, `sys/…` and `auth/token/…`: one file each, declared with fields and help as an engine's paths
  * are, and besides that who may ask, whether the handler runs inside a transaction, and how the answer is dressed.
  */
-import type { LogicalStorage, MountInfo, PathDefinition, RequestContext } from "@strongroom/logical";
+import type { LogicalStorage, MountInfo, PathAccess, PathDefinition, RequestContext } from "@strongroom/logical";
 import { assert, type Entropy } from "@strongroom/runtime";
 import type { Transaction } from "@strongroom/storage";
 import type { AuditTable } from "../audit/audit-table.ts";
@@ -35,6 +35,11 @@ export interface SystemPath {
   readonly reply: "envelope" | "top-level" | "plain" | "text" | "verbatim";
   /** Doing it twice is doing it once: a request id is not kept, and the handler finds for itself what was done before. */
   readonly idempotent?: true;
+}
+
+/** As help and OpenAPI tell it. */
+export function accessOf({ access, path }: SystemPath): PathAccess {
+  return { unauthenticated: access === "open" || access === "login", sudo: access === "sudo" || path.sudo === true };
 }
 
 /** What the endpoints are made from. */
