@@ -46,6 +46,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Show a secret's metadata",
     load: async () => (await import("./commands/kv-metadata-get.ts")).kvMetadataGet,
   },
+  "kv metadata patch": {
+    summary: "Change some of a secret's metadata",
+    load: async () => (await import("./commands/kv-metadata-patch.ts")).kvMetadataPatch,
+  },
   "kv metadata put": {
     summary: "Set a secret's metadata",
     load: async () => (await import("./commands/kv-metadata-put.ts")).kvMetadataPut,

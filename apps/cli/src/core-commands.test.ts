@@ -40,8 +40,34 @@ const REQUESTS: readonly (readonly [string, string, unknown?])[] = [
   ],
   ["auth disable people/", "DELETE /v1/sys/auth/people"],
   ["auth tune -max-lease-ttl=48h people", "POST /v1/sys/auth/people/tune", { max_lease_ttl: "48h" }],
+  [
+    "auth enable -token-type=batch -local -seal-wrap -user-lockout-threshold=3 userpass",
+    "POST /v1/sys/auth/userpass",
+    {
+      type: "userpass",
+      config: { token_type: "batch", user_lockout_config: { lockout_threshold: 3 } },
+      local: true,
+      seal_wrap: true,
+    },
+  ],
+  [
+    "auth tune -user-lockout-duration=5m -user-lockout-counter-reset-duration=1m -user-lockout-disable=true people",
+    "POST /v1/sys/auth/people/tune",
+    {
+      user_lockout_config: {
+        lockout_duration: "5m",
+        lockout_counter_reset_duration: "1m",
+        lockout_disable: "true",
+      },
+    },
+  ],
   ["auth move a b", "POST /v1/sys/remount", { from: "auth/a/", to: "auth/b/" }],
   ["secrets enable -path=team -version=2 kv", "POST /v1/sys/mounts/team", { type: "kv", options: { version: "2" } }],
+  [
+    "secrets enable -force-no-cache -options=version=1 -max-lease-ttl=2h kv",
+    "POST /v1/sys/mounts/kv",
+    { type: "kv", config: { max_lease_ttl: "2h", force_no_cache: true }, options: { version: "1" } },
+  ],
   ["secrets disable team", "DELETE /v1/sys/mounts/team"],
   ["secrets tune -default-lease-ttl=1h team", "POST /v1/sys/mounts/team/tune", { default_lease_ttl: "1h" }],
   ["secrets move a/ b/", "POST /v1/sys/remount", { from: "a/", to: "b/" }],
@@ -54,6 +80,8 @@ const REQUESTS: readonly (readonly [string, string, unknown?])[] = [
   ],
   ["token create -role=ci", "POST /v1/auth/token/create/ci", {}],
   ["token renew -increment=2h", "POST /v1/auth/token/renew-self", { increment: "2h" }],
+  ["token renew -i=2h t", "POST /v1/auth/token/renew", { token: "t", increment: "2h" }],
+  ["token lookup -accessor acc", "POST /v1/auth/token/lookup-accessor", { accessor: "acc" }],
   ["token renew -accessor acc", "POST /v1/auth/token/renew-accessor", { accessor: "acc" }],
   ["token revoke -self", "PUT /v1/auth/token/revoke-self", {}],
   ["token revoke -accessor acc", "PUT /v1/auth/token/revoke-accessor", { accessor: "acc" }],
@@ -62,11 +90,19 @@ const REQUESTS: readonly (readonly [string, string, unknown?])[] = [
   ["token capabilities t secret/data/a", "POST /v1/sys/capabilities", { token: "t", paths: ["secret/data/a"] }],
   ["lease lookup db/creds/a/1", "PUT /v1/sys/leases/lookup", { lease_id: "db/creds/a/1" }],
   ["lease renew -increment=1h l", "PUT /v1/sys/leases/renew", { lease_id: "l", increment: "1h" }],
+  ["lease renew -i 1h l", "PUT /v1/sys/leases/renew", { lease_id: "l", increment: "1h" }],
   ["lease revoke l", "PUT /v1/sys/leases/revoke", { lease_id: "l" }],
   ["lease revoke -prefix db/", "PUT /v1/sys/leases/revoke-prefix/db", {}],
   ["lease revoke -force -prefix db/", "PUT /v1/sys/leases/revoke-force/db", {}],
   ["audit enable file file_path=/tmp/a", "PUT /v1/sys/audit/file", { type: "file", options: { file_path: "/tmp/a" } }],
+  [
+    "audit enable -path=siem -description=d -local socket address=h:1",
+    "PUT /v1/sys/audit/siem",
+    { type: "socket", options: { address: "h:1" }, description: "d", local: true },
+  ],
   ["audit disable file/", "DELETE /v1/sys/audit/file"],
+  ["delete db/x a=1 b=2", "DELETE /v1/db/x?a=1&b=2"],
+  ["write -f sys/step-down", "PUT /v1/sys/step-down", {}],
   ["patch secret/data/a data=1", "PATCH /v1/secret/data/a", { data: "1" }],
   ["unwrap w", "PUT /v1/sys/wrapping/unwrap", {}],
   ["operator raft transfer-leader node-2", "PUT /v1/sys/storage/raft/transfer-leader", { server_id: "node-2" }],
@@ -87,7 +123,7 @@ const REQUESTS: readonly (readonly [string, string, unknown?])[] = [
 describe("a command", () => {
   for (const [line, request, body] of REQUESTS) {
     it(line, async () => {
-      harness.routes = { [request]: [200, { data: {} }] };
+      harness.routes = { [request.replace(/\?.*/, "")]: [200, { data: {} }] };
       const { code, err } = await harness.run(line.split(" "), { environment: { VAULT_TOKEN: "t" } });
       expect([code, err]).toEqual([0, ""]);
       const [seen] = harness.seen;
@@ -119,6 +155,22 @@ describe("kv", () => {
     const { out } = await harness.run(["kv", "get", "-wrap-ttl=5m", "-field=wrapping_token", "secret/a"]);
     expect(out).toBe("hvs.w");
     expect(harness.seen.map(({ headers }) => headers["x-vault-wrap-ttl"])).toEqual([undefined, "5m"]);
+  });
+});
+
+describe("token revoke", () => {
+  it.each([
+    "-self -mode=orphan",
+    "-self -accessor",
+    "-self t",
+    "-accessor -mode=orphan a",
+    "-accessor -mode=path a",
+    "-mode=banana t",
+    "-accessor",
+    "",
+  ])("refuses %j, which cannot be undone, before it asks anything", async (given) => {
+    const { code } = await harness.run(["token", "revoke", ...given.split(" ").filter((word) => word !== "")]);
+    expect([code, harness.seen]).toEqual([1, []]);
   });
 });
 
@@ -165,6 +217,17 @@ describe("login", () => {
     expect(JSON.parse(harness.seen[0]?.body ?? "")).toEqual({ role_id: "r", secret_id: "s" });
     expect(() => tokenFile()).toThrow();
     expect((await login(["-method=magic"])).err).toContain("token, userpass, approle");
+  });
+
+  it("takes a token by its name, too, and asks for nothing when told so", async () => {
+    harness.routes = { "GET /v1/auth/token/lookup-self": [200, { data: { accessor: "a", policies: ["root"] } }] };
+    expect((await login(["token=hvs.named"])).code).toBe(0);
+    expect(tokenFile()).toBe("hvs.named");
+    const { code, err } = await login(["-non-interactive"], { typed: "never" });
+    expect([code, err]).toEqual([
+      1,
+      "-non-interactive was given, and this would be asked for: Token (will be hidden)\n",
+    ]);
   });
 });
 

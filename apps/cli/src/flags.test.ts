@@ -7,6 +7,7 @@ const DECLARATIONS = {
   force: { kind: "switch", help: "" },
   versions: { kind: "list", help: "" },
   n: { kind: "integer", help: "" },
+  increment: { kind: "string", alias: "i", help: "" },
 } as const;
 
 const parse = (...args: string[]) => parseFlags(args, DECLARATIONS);
@@ -32,6 +33,11 @@ describe("parseFlags", () => {
       positional: ["secret/app"],
     });
     expect(parse("-force", "path").positional).toEqual(["path"]);
+  });
+
+  it("takes a shorter name for the same", () => {
+    expect(parse("-i=2h", "path")).toMatchObject({ flags: { increment: "2h" }, positional: ["path"] });
+    expect(parse("-increment", "1h", "-i", "2h").flags["increment"]).toBe("2h");
   });
 
   it("takes flags behind the path as well as before it", () => {

@@ -11,6 +11,8 @@ interface FlagDeclaration {
   readonly help: string;
   /** What stands for the value in the help text. */
   readonly value?: string;
+  /** Vault's shorter name for the same. */
+  readonly alias?: string;
 }
 
 export type FlagDeclarations = Readonly<Record<string, FlagDeclaration>>;
@@ -48,12 +50,16 @@ const CONFIGURATION = {
 
 export function parseFlags(args: readonly string[], declarations: FlagDeclarations): ParsedArguments {
   const names = Object.keys(declarations);
+  const aliases = Object.entries(declarations).flatMap(([name, { alias }]) =>
+    alias === undefined ? [] : [[name, alias]],
+  );
   const ofKind = (...kinds: string[]) => names.filter((name) => kinds.includes(declarations[name]?.kind ?? ""));
   const parsed = parse([...args], {
     configuration: CONFIGURATION,
     string: ofKind("string", "integer"),
     boolean: [...ofKind("switch"), "help", "h"],
     array: ofKind("list"),
+    alias: Object.fromEntries(aliases) as Record<string, string>,
   });
   const positional = [...parsed._.map(String), ...(parsed["--"] ?? []).map(String)];
   const literal = new Set((parsed["--"] ?? []).map(String));

@@ -14,8 +14,9 @@ export function overview(group: string): string {
 }
 
 export function commandHelp(name: string, command: Command): string {
-  const flags = Object.entries(command.flags).map(([flag, { kind, value, help }]) => {
-    const shown = kind === "switch" ? `-${flag}` : `-${flag}=${value ?? (kind === "integer" ? "N" : "VALUE")}`;
+  const flags = Object.entries(command.flags).map(([flag, { kind, value, alias, help }]) => {
+    const given = kind === "switch" ? "" : `=${value ?? (kind === "integer" ? "N" : "VALUE")}`;
+    const shown = [flag, ...(alias === undefined ? [] : [alias])].map((name) => `-${name}${given}`).join(", ");
     return `  ${shown}\n      ${help}`;
   });
   const options = flags.length === 0 ? "" : `\nOptions:\n${flags.join("\n")}\n`;

@@ -34,6 +34,8 @@ const ROUTES: Routes = {
     },
   ],
   "PUT /v1/secret/metadata/app": [204],
+  "PATCH /v1/secret/metadata/app": [204],
+  "PATCH /v1/secret/data/app": [200, { data: VERSION }],
   "DELETE /v1/secret/metadata/app": [204],
 };
 
@@ -233,5 +235,55 @@ describe("versions", () => {
       custom_metadata: { a: "b=c" },
     });
     expect((await harness.run(["kv", "metadata", "put", "-custom-metadata=x", "secret/app"])).code).toBe(1);
+  });
+});
+
+describe("kv patch", () => {
+  const patch = (...args: string[]) => harness.run(["kv", "patch", ...args]);
+
+  it("has the server merge, and takes members away by null", async () => {
+    expect((await patch("-cas=2", "-remove-data=old", "secret/app", "n=1")).out).toContain("secret/data/app");
+    expect([last()?.method, last()?.headers["content-type"]]).toEqual(["PATCH", "application/merge-patch+json"]);
+    expect(last()?.body).toBe('{"data":{"n":"1","old":null},"options":{"cas":2}}');
+    await patch("-remove-data=old", "secret/app");
+    expect(last()?.body).toBe('{"data":{"old":null}}');
+  });
+
+  it("reads and writes when told so, keeps big numbers, and loses to a write that came between", async () => {
+    expect((await patch("-method=rw", "-remove-data=name", "secret/app", "n=1")).code).toBe(0);
+    expect(harness.seen.map(({ method }) => method)).toEqual(["GET", "GET", "PUT"]);
+    expect(last()?.body).toBe('{"data":{"id":12345678901234567890,"n":"1"},"options":{"cas":2}}');
+  });
+
+  it("refuses a method that it does not know, and a change of nothing", async () => {
+    expect((await patch("-method=banana", "secret/app", "n=1")).code).toBe(1);
+    expect((await patch("secret/app")).err).toContain("-remove-data");
+    expect(harness.seen).toEqual([]);
+  });
+});
+
+describe("kv metadata patch", () => {
+  it("changes what is given, note by note", async () => {
+    const line =
+      "kv metadata patch -custom-metadata=owner=a -remove-custom-metadata=old -max-versions=3 -mount=secret app";
+    const { out } = await harness.run(line.split(" "));
+    expect(out).toBe("Success! Data written to: secret/metadata/app\n");
+    expect([last()?.method, last()?.body]).toEqual([
+      "PATCH",
+      '{"max_versions":3,"custom_metadata":{"owner":"a","old":null}}',
+    ]);
+    expect((await harness.run(["kv", "metadata", "patch", "secret/app"])).code).toBe(1);
+  });
+});
+
+describe("kv rollback", () => {
+  it("has its answer wrapped, and not what it reads for itself", async () => {
+    expect((await harness.run(["kv", "rollback", "-wrap-ttl=1m", "-version=1", "secret/app"])).code).toBe(0);
+    expect(harness.seen.map(({ headers }) => headers["x-vault-wrap-ttl"])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      "1m",
+    ]);
   });
 });

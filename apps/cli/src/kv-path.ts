@@ -30,7 +30,7 @@ export async function kvPath(
   needs?: "versions",
 ): Promise<KvPath> {
   const full = (mountFlag === undefined ? path : `${trim(mountFlag)}/${trim(path)}`).replace(/^\/+/, "");
-  const response = await api.call({ method: "GET", path: `sys/internal/ui/mounts/${full}`, wrapTtl: "never" }, [404]);
+  const response = await api.call({ method: "GET", path: `sys/internal/ui/mounts/${full}`, preflight: true }, [404]);
   const mount = response.json?.data?.["path"];
   if (response.status === 404 || typeof mount !== "string")
     throw new RemoteError(`No secrets engine is mounted at ${full}.`, 404);

@@ -5,7 +5,8 @@ import { COMMANDS } from "./commands.ts";
 import { parseFlags } from "./flags.ts";
 import { commandHelp, overview } from "./help.ts";
 import { nearest } from "./nearest.ts";
-import { processTerminal } from "./terminal.ts";
+import { RequestPreview } from "./request-preview.ts";
+import { processTerminal, withoutPrompts } from "./terminal.ts";
 
 /** In words. */
 const LONGEST_NAME: number = Math.max(...Object.keys(COMMANDS).map((name) => name.split(" ").length));
@@ -18,6 +19,10 @@ export async function main(args: readonly string[], given: Partial<Context> = {}
   try {
     return await dispatch(context, args);
   } catch (thrown) {
+    if (thrown instanceof RequestPreview) {
+      context.terminal.out(thrown.text);
+      return EXIT.ok;
+    }
     const error = asError(thrown);
     context.terminal.error(`${error.message}\n`);
     return "code" in error && error.code === "remote" ? EXIT.remote : EXIT.local;
@@ -48,7 +53,9 @@ async function dispatch(context: Context, args: readonly string[]): Promise<numb
       `${few ? "Not enough" : "Too many"} arguments.\n\nUsage: strongroom ${name} ${command.usage}\n\nMore: strongroom ${name} -help`,
     );
   }
-  return command.run(context, { flags, positional });
+  const asked =
+    flags["non-interactive"] === true ? { ...context, terminal: withoutPrompts(context.terminal) } : context;
+  return command.run(asked, { flags, positional });
 }
 
 /** The longest command name that the arguments begin with. */

@@ -1,5 +1,6 @@
 /** `secrets …` and `auth …`: the same commands on two tables of mounts. */
 import { type Command, defineCommand, EXIT, LocalError } from "./command.ts";
+import type { FlagDeclarations, FlagValues } from "./flags.ts";
 import { display, print, table } from "./output.ts";
 import { ServerApi } from "./server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "./settings.ts";
@@ -12,10 +13,9 @@ interface Kind {
   /** Where the server keeps the table. */
   readonly endpoint: "sys/auth" | "sys/mounts";
   readonly example: string;
+  /** What only this kind of mounts is told. */
+  readonly flags: FlagDeclarations;
 }
-
-export const AUTH: Kind = { group: "auth", noun: "auth method", endpoint: "sys/auth", example: "userpass" };
-export const SECRETS: Kind = { group: "secrets", noun: "secrets engine", endpoint: "sys/mounts", example: "kv-v2" };
 
 const TUNING = {
   "default-lease-ttl": {
@@ -37,25 +37,71 @@ const TUNING = {
   },
   "passthrough-request-headers": { kind: "list", value: "NAME", help: "Headers that the mount is given." },
   "allowed-response-headers": { kind: "list", value: "NAME", help: "Headers that the mount may set." },
-} as const;
+  description: { kind: "string", help: "For people." },
+  options: { kind: "list", value: "K=V", help: "The mount's own options." },
+} as const satisfies FlagDeclarations;
 
-interface Tuning {
-  readonly "default-lease-ttl": string | undefined;
-  readonly "max-lease-ttl": string | undefined;
-  readonly "listing-visibility": string | undefined;
-  readonly "audit-non-hmac-request-keys": readonly string[];
-  readonly "audit-non-hmac-response-keys": readonly string[];
-  readonly "passthrough-request-headers": readonly string[];
-  readonly "allowed-response-headers": readonly string[];
-}
+/** Of secrets engines alone. */
+const SECRETS_TUNING = {
+  version: { kind: "string", help: "Of the kv engine: 2 gives its secrets versions, for good." },
+} as const satisfies FlagDeclarations;
 
-function tuningBody(flags: Tuning): Record<string, unknown> {
-  const names = Object.keys(TUNING) as (keyof Tuning)[];
+/** Of auth methods alone. */
+const AUTH_TUNING = {
+  "token-type": { kind: "string", help: "Of the tokens it gives: service, batch, default-service or default-batch." },
+  "user-lockout-threshold": { kind: "integer", help: "After how many failures a name is locked out." },
+  "user-lockout-duration": { kind: "string", value: "DURATION", help: "For how long." },
+  "user-lockout-counter-reset-duration": {
+    kind: "string",
+    value: "DURATION",
+    help: "After how long without one failures are forgotten.",
+  },
+  "user-lockout-disable": { kind: "string", value: "BOOL", help: "true: nobody is locked out." },
+} as const satisfies FlagDeclarations;
+
+export const AUTH: Kind = {
+  group: "auth",
+  noun: "auth method",
+  endpoint: "sys/auth",
+  example: "userpass",
+  flags: AUTH_TUNING,
+};
+export const SECRETS: Kind = {
+  group: "secrets",
+  noun: "secrets engine",
+  endpoint: "sys/mounts",
+  example: "kv-v2",
+  flags: SECRETS_TUNING,
+};
+
+/** Sent as they are; engines are built in, and there is one cluster. */
+const ENABLE_FLAGS = {
+  path: { kind: "string", value: "PATH", help: "Where to mount it." },
+  "force-no-cache": { kind: "switch", help: "Kept with the mount; there is no cache that it could switch off." },
+  local: { kind: "switch", help: "Understood, without an effect: there is one cluster." },
+  "seal-wrap": { kind: "switch", help: "Understood, without an effect: everything is sealed." },
+  "external-entropy-access": { kind: "switch", help: "Understood, without an effect." },
+} as const satisfies FlagDeclarations;
+
+type Given = Readonly<Record<string, FlagValues<FlagDeclarations>[string]>>;
+
+/** The members of `config`, those of both kinds of mounts; a flag that was not given is not there. */
+function tuningBody(flags: Given): Record<string, unknown> {
+  const outside = new Set(["description", "options", "version"]);
+  const names = [...Object.keys(TUNING), ...Object.keys(AUTH_TUNING)].filter((name) => !outside.has(name));
   const given = names.filter((name) => {
     const value = flags[name];
-    return value !== undefined && value.length > 0;
+    return value !== undefined && (!Array.isArray(value) || value.length > 0);
   });
-  return Object.fromEntries(given.map((name) => [name.replaceAll("-", "_"), flags[name]]));
+  const config: Record<string, unknown> = {};
+  const lockout: Record<string, unknown> = {};
+  for (const name of given) {
+    const member = name.replaceAll("-", "_");
+    if (member.startsWith("user_")) lockout[member.slice("user_".length)] = flags[name];
+    else config[member] = flags[name];
+  }
+  if (Object.keys(lockout).length > 0) config["user_lockout_config"] = lockout;
+  return config;
 }
 
 export function mountListCommand(kind: Kind): Command {
@@ -103,25 +149,21 @@ export function mountEnableCommand(kind: Kind): Command {
   return defineCommand({
     usage: "[options] TYPE",
     description: `Mounts the ${kind.noun} TYPE, at its type's name unless -path says where.\n\n  strongroom ${kind.group} enable -path=team ${kind.example}`,
-    flags: {
-      ...CONNECTION_FLAGS,
-      ...TUNING,
-      path: { kind: "string", value: "PATH", help: "Where to mount it." },
-      description: { kind: "string", help: "For people." },
-      version: { kind: "string", help: "Of the kv engine: 1 or 2." },
-      options: { kind: "list", value: "K=V", help: "The mount's own options." },
-    },
+    flags: { ...CONNECTION_FLAGS, ...ENABLE_FLAGS, ...TUNING, ...kind.flags },
     positional: { min: 1, max: 1 },
     async run(context, { flags, positional }) {
-      const [type = ""] = positional;
+      const type = positional[0] ?? "";
       const path = trimmed(flags.path ?? type);
-      const options = optionsOf(flags.options, flags.version);
-      const config = tuningBody(flags);
+      const options = optionsOf(flags);
+      const config = { ...tuningBody(flags), ...(flags["force-no-cache"] ? { force_no_cache: true } : {}) };
       const body = JSON.stringify({
         type,
         ...(flags.description === undefined ? {} : { description: flags.description }),
         ...(Object.keys(config).length === 0 ? {} : { config }),
         ...(options === undefined ? {} : { options }),
+        ...(flags.local ? { local: true } : {}),
+        ...(flags["seal-wrap"] ? { seal_wrap: true } : {}),
+        ...(flags["external-entropy-access"] ? { external_entropy_access: true } : {}),
       });
       await new ServerApi(connectionFrom(context, flags)).call({
         method: "POST",
@@ -153,22 +195,14 @@ export function mountTuneCommand(kind: Kind): Command {
   return defineCommand({
     usage: "[options] PATH",
     description: `Changes settings of the ${kind.noun} at PATH; what is not given stays.\n\n  strongroom ${kind.group} tune -max-lease-ttl=48h team`,
-    flags: {
-      ...CONNECTION_FLAGS,
-      ...TUNING,
-      description: { kind: "string", help: "For people." },
-      "token-type": { kind: "string", help: "Of an auth method: service, batch, default-service or default-batch." },
-      version: { kind: "string", help: "Of the kv engine: 2 gives its secrets versions, for good." },
-      options: { kind: "list", value: "K=V", help: "The mount's own options." },
-    },
+    flags: { ...CONNECTION_FLAGS, ...TUNING, ...kind.flags },
     positional: { min: 1, max: 1 },
     async run(context, { flags, positional }) {
       const path = trimmed(positional[0] ?? "");
-      const options = optionsOf(flags.options, flags.version);
+      const options = optionsOf(flags);
       const body = {
         ...tuningBody(flags),
         ...(flags.description === undefined ? {} : { description: flags.description }),
-        ...(flags["token-type"] === undefined ? {} : { token_type: flags["token-type"] }),
         ...(options === undefined ? {} : { options }),
       };
       if (Object.keys(body).length === 0) throw new LocalError("Give at least one setting to change; see -help.");
@@ -200,10 +234,9 @@ export function mountMoveCommand(kind: Kind): Command {
   });
 }
 
-function optionsOf(
-  given: readonly string[],
-  version: string | undefined,
-): Readonly<Record<string, string>> | undefined {
+function optionsOf(flags: Given): Readonly<Record<string, string>> | undefined {
+  const given = flags["options"] as readonly string[];
+  const version = flags["version"] as string | undefined;
   const options: Record<string, string> = {};
   for (const option of given) {
     const at = option.indexOf("=");

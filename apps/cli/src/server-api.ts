@@ -10,6 +10,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { asError, StrongroomError } from "@strongroom/runtime";
 import { LocalError } from "./command.ts";
 import { parseExactly } from "./exact-json.ts";
+import { curlCommand, type Preview, policyFor, RequestPreview } from "./request-preview.ts";
 import type { Connection } from "./settings.ts";
 
 type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE" | "LIST";
@@ -22,9 +23,14 @@ export interface ApiRequest {
   /** A JSON text, sent as it is. */
   readonly body?: string;
   readonly token?: string;
-  /** For this request; else the connection's. `"never"`: what the command has to know for itself. */
+  /** The command has to know the answer for itself: it is never wrapped, and asked for even if the command is only shown. */
+  readonly preflight?: true;
+  /** For this request; else the connection's. */
   readonly wrapTtl?: string;
 }
+
+/** What of a request overrules the connection. */
+type OwnParts = Pick<ApiRequest, "token" | "preflight" | "wrapTtl">;
 
 export interface ApiResponse {
   readonly status: number;
@@ -73,8 +79,29 @@ export class ServerApi {
     if (method === "LIST") search.set("list", "true");
     const encoded = path.split("/").map(encodeURIComponent).join("/");
     const text = `/v1/${encoded}${search.size === 0 ? "" : `?${search.toString()}`}`;
+    if (this.#connection.preview !== undefined && request.preflight !== true) {
+      throw await this.#previewOf(this.#connection.preview, request, text);
+    }
     const response = await this.#exchange(method === "LIST" ? "GET" : method, text, body, request);
     return { ...response, json: parseBody(response.text) };
+  }
+
+  async #previewOf(preview: Preview, request: ApiRequest, target: string): Promise<RequestPreview> {
+    const { method, path, body } = request;
+    if (preview.as === "policy") return new RequestPreview(policyFor(method, path, await this.#needsSudo(path)));
+    const verb = method === "LIST" ? "GET" : method;
+    const url = new URL(target, this.#connection.address);
+    const headers = this.#headers(verb, body, request);
+    return new RequestPreview(curlCommand({ method: verb, url, headers, body }, preview));
+  }
+
+  /** As the server's own help says; no when it says nothing, as to who may not ask. */
+  async #needsSudo(path: string): Promise<boolean> {
+    const request = { method: "GET", path: path.replace(/\/+$/, ""), query: { help: "1" }, preflight: true } as const;
+    const items = (await this.send(request)).json?.["openapi"];
+    return Object.values((items ?? {}) as Readonly<Record<string, Readonly<Record<string, unknown>>>>).some(
+      (item) => item["x-vault-sudo"] === true,
+    );
   }
 
   /** The answer, if its status is a success or one of `accepted`; else throws what Vault's tool prints. */
@@ -86,10 +113,10 @@ export class ServerApi {
 
   /** The answer's bytes as they come. Throws as `call`; one that breaks off ends the stream with an error. */
   async download(request: ApiRequest): Promise<AsyncIterable<Uint8Array>> {
-    const response = await this.#request(request.method, `/v1/${request.path}`, undefined, {
-      ...request,
-      wrapTtl: "never",
-    });
+    const target = `/v1/${request.path}`;
+    const { preview } = this.#connection;
+    if (preview !== undefined) throw await this.#previewOf(preview, { ...request, preflight: true }, target);
+    const response = await this.#request(request.method, target, undefined, { ...request, preflight: true });
     const status = response.statusCode ?? 0;
     if (status < 300) return response as AsyncIterable<Uint8Array>;
     const text = await readAll(response);
@@ -113,29 +140,15 @@ export class ServerApi {
     method: string,
     path: string,
     body: string | undefined,
-    own: Pick<ApiRequest, "token" | "wrapTtl">,
+    own: OwnParts,
   ): Promise<{ status: number; text: string }> {
     const response = await this.#request(method, path, body, own);
     return { status: response.statusCode ?? 0, text: await readAll(response) };
   }
 
-  async #request(
-    method: string,
-    path: string,
-    body: string | undefined,
-    own: Pick<ApiRequest, "token" | "wrapTtl">,
-  ): Promise<IncomingMessage> {
+  async #request(method: string, path: string, body: string | undefined, own: OwnParts): Promise<IncomingMessage> {
     const connection = this.#connection;
-    const headers: Record<string, string> = { "X-Vault-Request": "true" };
-    const credential = own.token ?? connection.token;
-    const wrapTtl = own.wrapTtl ?? connection.wrapTtl;
-    if (credential !== undefined) headers["X-Vault-Token"] = credential;
-    if (connection.namespace !== undefined) headers["X-Vault-Namespace"] = connection.namespace;
-    if (wrapTtl !== undefined && wrapTtl !== "never") headers["X-Vault-Wrap-TTL"] = wrapTtl;
-    if (body !== undefined) {
-      headers["Content-Type"] = method === "PATCH" ? "application/merge-patch+json" : "application/json";
-      headers["Content-Length"] = String(Buffer.byteLength(body));
-    }
+    const headers = this.#headers(method, body, own);
     const options = { method, headers, timeout: TIMEOUT_MS, ...(await this.#tlsOptions()) };
     const url = new URL(path, connection.address);
     const start = connection.address.protocol === "https:" ? httpsRequest : httpRequest;
@@ -147,19 +160,36 @@ export class ServerApi {
     });
   }
 
+  #headers(method: string, body: string | undefined, own: OwnParts): Record<string, string> {
+    const { token, namespace, headers: given = [] } = this.#connection;
+    const wrapTtl = own.wrapTtl ?? this.#connection.wrapTtl;
+    const headers: Record<string, string> = { ...Object.fromEntries(given), "X-Vault-Request": "true" };
+    const credential = own.token ?? token;
+    if (credential !== undefined) headers["X-Vault-Token"] = credential;
+    if (namespace !== undefined) headers["X-Vault-Namespace"] = namespace;
+    if (wrapTtl !== undefined && own.preflight !== true) headers["X-Vault-Wrap-TTL"] = wrapTtl;
+    if (body !== undefined) {
+      headers["Content-Type"] = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+      headers["Content-Length"] = String(Buffer.byteLength(body));
+    }
+    return headers;
+  }
+
   async #tlsOptions(): Promise<RequestOptions> {
-    const { caFingerprint, serverName, skipVerify, address } = this.#connection;
+    const { caFingerprint, serverName, skipVerify, address, client } = this.#connection;
     if (address.protocol !== "https:") return {};
-    let ca = this.#connection.caCertificate;
+    let ca = this.#connection.caCertificates;
     if (caFingerprint !== undefined) {
-      ca = await caByFingerprint(address, serverName, caFingerprint).catch((cause: unknown) => {
+      const found = await caByFingerprint(address, serverName, caFingerprint).catch((cause: unknown) => {
         throw unreachable(this.#connection, asError(cause));
       });
+      ca = [found];
     }
     return {
       agent: false,
       rejectUnauthorized: !skipVerify,
-      ...(ca === undefined ? {} : { ca }),
+      ...(ca.length === 0 ? {} : { ca: [...ca] }),
+      ...(client && { cert: client.certificate, key: client.key }),
       ...(serverName === undefined ? {} : { servername: serverName }),
     };
   }
@@ -221,6 +251,7 @@ async function readAll(response: IncomingMessage): Promise<string> {
 /** For commands whose exit code 2 is an answer: every failure is a 1. */
 export function failingLocally<T>(answer: Promise<T>): Promise<T> {
   return answer.catch((error: unknown) => {
+    if (error instanceof RequestPreview) throw error;
     throw new LocalError(asError(error).message, { cause: error });
   });
 }

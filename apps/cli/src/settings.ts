@@ -2,8 +2,11 @@
  * Where the server is and who asks: flags first, then `STRONGROOM_*`, then `VAULT_*`, then `~/.vault-token` for the token,
  * so that a machine that is set up for Vault needs no change.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { asError } from "@strongroom/runtime";
 import { type Context, LocalError } from "./command.ts";
+import type { Preview } from "./request-preview.ts";
 import { storedToken } from "./token-file.ts";
 
 export const CONNECTION_FLAGS = {
@@ -16,6 +19,11 @@ export const CONNECTION_FLAGS = {
     kind: "string",
     value: "FILE",
     help: "PEM file of the CA that the server's certificate must come from. STRONGROOM_CACERT, VAULT_CACERT.",
+  },
+  "ca-path": {
+    kind: "string",
+    value: "DIRECTORY",
+    help: "The same for every PEM file in a directory. STRONGROOM_CAPATH, VAULT_CAPATH.",
   },
   "ca-fingerprint": {
     kind: "string",
@@ -31,8 +39,19 @@ export const CONNECTION_FLAGS = {
     kind: "switch",
     help: "Do not check the server's certificate: anybody between may read everything. STRONGROOM_SKIP_VERIFY, VAULT_SKIP_VERIFY.",
   },
+  "client-cert": {
+    kind: "string",
+    value: "FILE",
+    help: "PEM file of the certificate to show the server. STRONGROOM_CLIENT_CERT, VAULT_CLIENT_CERT.",
+  },
+  "client-key": {
+    kind: "string",
+    value: "FILE",
+    help: "PEM file of its key. STRONGROOM_CLIENT_KEY, VAULT_CLIENT_KEY.",
+  },
   namespace: {
     kind: "string",
+    alias: "ns",
     value: "PATH",
     help: "Namespace of the request. STRONGROOM_NAMESPACE, VAULT_NAMESPACE.",
   },
@@ -41,6 +60,10 @@ export const CONNECTION_FLAGS = {
     value: "DURATION",
     help: "Have the answer wrapped: what comes back is a token, good once within this time. STRONGROOM_WRAP_TTL, VAULT_WRAP_TTL.",
   },
+  header: { kind: "list", value: "NAME=VALUE", help: "A header to send along; may be given several times." },
+  "non-interactive": { kind: "switch", help: "Ask for nothing: fail where something would be asked for." },
+  "output-curl-string": { kind: "switch", help: "Print the request as a curl command instead of sending it." },
+  "output-policy": { kind: "switch", help: "Print the policy that the request needs instead of sending it." },
 } as const;
 
 export const FORMAT_FLAG = {
@@ -59,7 +82,8 @@ export type Format = "table" | "json" | "yaml" | "raw";
 
 export interface Connection {
   readonly address: URL;
-  readonly caCertificate: string | undefined;
+  /** PEM texts. Empty: the system's. */
+  readonly caCertificates: readonly string[];
   readonly caFingerprint: string | undefined;
   readonly serverName: string | undefined;
   readonly skipVerify: boolean;
@@ -67,14 +91,26 @@ export interface Connection {
   readonly token: string | undefined;
   /** A duration; undefined: answers come as they are. */
   readonly wrapTtl: string | undefined;
+  /** PEM texts to show a server that asks who is there. */
+  readonly client?: { readonly certificate: string; readonly key: string };
+  /** Sent besides the tool's own. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** With it a command's request is printed and not sent. */
+  readonly preview?: Preview;
 }
 
 interface ConnectionFlagValues {
   readonly address: string | undefined;
   readonly "ca-cert": string | undefined;
+  readonly "ca-path": string | undefined;
   readonly "ca-fingerprint": string | undefined;
   readonly "tls-server-name": string | undefined;
   readonly "tls-skip-verify": boolean;
+  readonly "client-cert": string | undefined;
+  readonly "client-key": string | undefined;
+  readonly header: readonly string[];
+  readonly "output-curl-string": boolean;
+  readonly "output-policy": boolean;
   readonly namespace: string | undefined;
   readonly "wrap-ttl": string | undefined;
 }
@@ -84,16 +120,28 @@ const LOOPBACK_HOSTS = new Set(["127.0.0.1", "[::1]", "localhost"]);
 
 export function connectionFrom(context: Context, flags: ConnectionFlagValues): Connection {
   const { environment } = context;
-  const caFile = flags["ca-cert"] ?? fromEnvironment(environment, "CACERT");
+  const token = fromEnvironment(environment, "TOKEN") ?? storedToken(environment);
+  const files = {
+    ca: flags["ca-cert"] ?? fromEnvironment(environment, "CACERT"),
+    caDirectory: flags["ca-path"] ?? fromEnvironment(environment, "CAPATH"),
+    certificate: flags["client-cert"] ?? fromEnvironment(environment, "CLIENT_CERT"),
+    key: flags["client-key"] ?? fromEnvironment(environment, "CLIENT_KEY"),
+  };
+  const skipVerify = flags["tls-skip-verify"] || isTrue(fromEnvironment(environment, "SKIP_VERIFY"));
+  const client = clientCertificate(files);
+  const preview = flags["output-curl-string"] ? "curl" : flags["output-policy"] ? "policy" : undefined;
   return {
     address: parseAddress(flags.address ?? fromEnvironment(environment, "ADDR") ?? DEFAULT_ADDRESS),
-    caCertificate: caFile === undefined ? undefined : readText(caFile, "the CA certificate"),
+    caCertificates: caCertificates(files),
     caFingerprint: normaliseFingerprint(flags["ca-fingerprint"] ?? fromEnvironment(environment, "CA_FINGERPRINT")),
     serverName: flags["tls-server-name"] ?? fromEnvironment(environment, "TLS_SERVER_NAME"),
-    skipVerify: flags["tls-skip-verify"] || isTrue(fromEnvironment(environment, "SKIP_VERIFY")),
+    skipVerify,
     namespace: flags.namespace ?? fromEnvironment(environment, "NAMESPACE"),
-    token: fromEnvironment(environment, "TOKEN") ?? storedToken(environment),
+    token,
     wrapTtl: flags["wrap-ttl"] ?? fromEnvironment(environment, "WRAP_TTL"),
+    headers: flags.header.map(headerOf),
+    ...(client && { client }),
+    ...(preview && { preview: { as: preview, tokenInUse: token, tlsArguments: curlArguments(files, skipVerify) } }),
   };
 }
 
@@ -115,6 +163,56 @@ export function formatFrom(context: Context, format: string | undefined): Format
 function fromEnvironment(environment: Context["environment"], name: string): string | undefined {
   const value = environment[`STRONGROOM_${name}`] ?? environment[`VAULT_${name}`];
   return value === "" ? undefined : value;
+}
+
+interface TlsFiles {
+  readonly ca: string | undefined;
+  readonly caDirectory: string | undefined;
+  readonly certificate: string | undefined;
+  readonly key: string | undefined;
+}
+
+/** A file's wins over a directory's, as in Vault's tool. */
+function caCertificates({ ca, caDirectory }: TlsFiles): readonly string[] {
+  if (ca !== undefined) return [readText(ca, "the CA certificate")];
+  if (caDirectory === undefined) return [];
+  let names: readonly string[];
+  try {
+    const entries = readdirSync(caDirectory, { withFileTypes: true });
+    names = entries.flatMap((entry) => (entry.isDirectory() ? [] : [entry.name]));
+  } catch (cause) {
+    throw new LocalError(`Cannot read the CA certificates in ${caDirectory}: ${asError(cause).message}`, { cause });
+  }
+  if (names.length === 0) throw new LocalError(`There is no CA certificate in ${caDirectory}.`);
+  return names.map((name) => readText(join(caDirectory, name), "the CA certificate"));
+}
+
+function clientCertificate({ certificate, key }: TlsFiles): Connection["client"] {
+  if (certificate === undefined && key === undefined) return undefined;
+  if (certificate === undefined || key === undefined) {
+    throw new LocalError("A client certificate and its key go together: give -client-cert and -client-key.");
+  }
+  return { certificate: readText(certificate, "the certificate"), key: readText(key, "the certificate's key") };
+}
+
+function curlArguments({ ca, caDirectory, certificate, key }: TlsFiles, skipVerify: boolean): readonly string[] {
+  return [
+    ...(skipVerify ? ["--insecure"] : []),
+    ...(ca === undefined ? [] : ["--cacert", ca]),
+    ...(ca !== undefined || caDirectory === undefined ? [] : ["--capath", caDirectory]),
+    ...(certificate === undefined || key === undefined ? [] : ["--cert", certificate, "--key", key]),
+  ];
+}
+
+/** What the tool itself says by headers is said by flags of their own. */
+function headerOf(text: string): readonly [string, string] {
+  const at = text.indexOf("=");
+  const [name, value] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+  if (at <= 0 || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || !/^[\t\x20-\x7e]*$/.test(value)) {
+    throw new LocalError(`Invalid header "${text}": give -header=name=value.`);
+  }
+  if (/^x-vault-/i.test(name)) throw new LocalError(`The header ${name} cannot be given: it has a flag of its own.`);
+  return [name, value];
 }
 
 function isTrue(value: string | undefined): boolean {
@@ -141,9 +239,6 @@ export function readText(path: string, what: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new LocalError(
-      `Cannot read ${what} from ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new LocalError(`Cannot read ${what} from ${path}: ${asError(cause).message}`, { cause });
   }
 }

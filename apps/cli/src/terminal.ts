@@ -38,6 +38,18 @@ export function processTerminal(): Terminal {
   };
 }
 
+/** `terminal`, but nobody is there to be asked: -non-interactive. */
+export function withoutPrompts(terminal: Terminal): Terminal {
+  return {
+    ...terminal,
+    promptHidden: async (question) => {
+      throw new LocalError(
+        `-non-interactive was given, and this would be asked for: ${question.trim().replace(/:$/, "")}`,
+      );
+    },
+  };
+}
+
 async function firstLine(): Promise<string> {
   const lines = createInterface({ input: process.stdin });
   for await (const line of lines) {

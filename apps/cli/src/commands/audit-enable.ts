@@ -13,6 +13,7 @@ keeps nobody waiting.
     ...CONNECTION_FLAGS,
     path: { kind: "string", value: "PATH", help: "Its name, if not its type's." },
     description: { kind: "string", help: "For people." },
+    local: { kind: "switch", help: "Shown with the device; there is one cluster, to which all devices belong." },
   },
   positional: { min: 1, max: 64 },
   async run(context, { flags, positional }) {
@@ -26,7 +27,7 @@ keeps nobody waiting.
     );
     const path = (flags.path ?? type).replace(/^\/+|\/+$/g, "");
     const description = flags.description === undefined ? {} : { description: flags.description };
-    const body = JSON.stringify({ type, options, ...description });
+    const body = JSON.stringify({ type, options, ...description, ...(flags.local ? { local: true } : {}) });
     await new ServerApi(connectionFrom(context, flags)).call({ method: "PUT", path: `sys/audit/${path}`, body });
     context.terminal.out(`Success! Enabled the ${type} audit device at: ${path}/\n`);
     return EXIT.ok;

@@ -6,7 +6,7 @@ import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../se
 export const auditList: Command = defineCommand({
   usage: "[options]",
   description: "Lists the audit devices. Each node's own stream is always there, and is none of them.",
-  flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },
+  flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG, detailed: { kind: "switch", help: "With their options." } },
   positional: { min: 0, max: 0 },
   async run(context, { flags }) {
     const body =
@@ -18,10 +18,10 @@ export const auditList: Command = defineCommand({
         devices.length === 0
           ? "No audit devices are enabled.\n"
           : table(
-              ["Path", "Type", "Description", "Options"],
+              ["Path", "Type", "Description", ...(flags.detailed ? ["Options"] : [])],
               devices.map(([path, device]) => [
                 path,
-                ...["type", "description", "options"].map((name) => display(device[name])),
+                ...["type", "description", ...(flags.detailed ? ["options"] : [])].map((name) => display(device[name])),
               ]),
             ),
     });

@@ -1,6 +1,7 @@
 import { type Command, defineCommand, LocalError } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { keyValueTable, print } from "../output.ts";
+import { printSecret } from "../secret-output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
@@ -24,10 +25,11 @@ export const kvRollback: Command = defineCommand({
     const api = new ServerApi(connectionFrom(context, flags));
     const target = await kvPath(api, positional[0] ?? "", flags.mount, "versions");
     const path = endpoint(target, "data");
-    const metadata = await api.call({ method: "GET", path: endpoint(target, "metadata") }, [404]);
+    const read = { method: "GET", preflight: true } as const;
+    const metadata = await api.call({ ...read, path: endpoint(target, "metadata") }, [404]);
     const current = metadata.json?.data?.["current_version"];
     if (metadata.status === 404 || current === undefined) throw new RemoteError(`No value found at ${path}`, 404);
-    const old = await api.call({ method: "GET", path, query: { version: String(flags.version) } }, [404]);
+    const old = await api.call({ ...read, path, query: { version: String(flags.version) } }, [404]);
     const data = old.json?.data?.["data"];
     if (data == null)
       throw new RemoteError(
@@ -36,6 +38,7 @@ export const kvRollback: Command = defineCommand({
       );
     const body =
       (await api.call({ method: "PUT", path, body: JSON.stringify({ options: { cas: current }, data }) })).json ?? {};
+    if (body.wrap_info != null) return printSecret(context, format, body, flags.field);
     return print(context, format, { body, table: () => keyValueTable(body.data ?? {}) }, flags.field);
   },
 });

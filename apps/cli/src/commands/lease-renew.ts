@@ -11,7 +11,12 @@ export const leaseRenew: Command = defineCommand({
     ...CONNECTION_FLAGS,
     ...FORMAT_FLAG,
     ...FIELD_FLAG,
-    increment: { kind: "string", value: "DURATION", help: "For how long from now; the server may grant less." },
+    increment: {
+      kind: "string",
+      alias: "i",
+      value: "DURATION",
+      help: "For how long from now; the server may grant less.",
+    },
   },
   positional: { min: 1, max: 1 },
   async run(context, { flags, positional }) {

@@ -32,7 +32,7 @@ export const login: Command = defineCommand({
     const method = flags.method ?? "token";
     const store = !flags["no-store"] && !flags["token-only"];
     if (method === "token") {
-      const given = positional[0];
+      const given = positional[0]?.replace(/^token=/, "");
       if (positional.length > 1) throw new LocalError("Give one token, or none to be asked for it.");
       if (given !== undefined && given !== "-" && terminal.interactive) {
         terminal.error(

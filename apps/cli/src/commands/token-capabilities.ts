@@ -1,4 +1,4 @@
-import { type Command, defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
 import { display, print } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
@@ -14,6 +14,7 @@ export const tokenCapabilities: Command = defineCommand({
     const path = positional.at(-1) ?? "";
     const given = positional.length === 2 ? positional[0] : undefined;
     const named = given === "-" ? (await context.terminal.readInput()).toString("utf8").trim() : given;
+    if (flags.accessor && named === undefined) throw new LocalError("Give the accessor and the path.");
     const [endpoint, body] =
       named === undefined
         ? ["sys/capabilities-self", {}]

@@ -1,4 +1,4 @@
-import { type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand, LocalError } from "../command.ts";
 import { printSecret } from "../secret-output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
@@ -12,13 +12,19 @@ export const tokenRenew: Command = defineCommand({
     ...CONNECTION_FLAGS,
     ...FORMAT_FLAG,
     ...FIELD_FLAG,
-    increment: { kind: "string", value: "DURATION", help: "For how long from now; the server may grant less." },
+    increment: {
+      kind: "string",
+      alias: "i",
+      value: "DURATION",
+      help: "For how long from now; the server may grant less.",
+    },
     accessor: { kind: "switch", help: "What is given is an accessor." },
   },
   positional: { min: 0, max: 1 },
   async run(context, { flags, positional }) {
     const [given] = positional;
     const named = given === "-" ? (await context.terminal.readInput()).toString("utf8").trim() : given;
+    if (flags.accessor && named === undefined) throw new LocalError("Give the accessor.");
     const increment = flags.increment === undefined ? {} : { increment: flags.increment };
     const [path, body] =
       named === undefined

@@ -20,13 +20,18 @@ standard input, which keeps it out of the process list.
   async run(context, { flags, positional }) {
     const [given] = positional;
     const named = given === "-" ? (await context.terminal.readInput()).toString("utf8").trim() : given;
+    if (flags.mode !== undefined && flags.mode !== "orphan" && flags.mode !== "path")
+      throw new LocalError('-mode is "orphan" or "path".');
+    // Whoever asks for two things at once means one of them, and the other cannot be undone.
+    if (flags.self && (flags.accessor || flags.mode !== undefined))
+      throw new LocalError("-self stands alone: it takes neither -accessor nor -mode.");
+    if (flags.accessor && flags.mode !== undefined) throw new LocalError("-accessor takes no -mode.");
     if (flags.self === (named !== undefined))
       throw new LocalError("Give a token, an accessor with -accessor, or -self.");
     const api = new ServerApi(connectionFrom(context, flags));
     const call = (path: string, body: object) => api.call({ method: "PUT", path, body: JSON.stringify(body) });
     if (flags.self) await call("auth/token/revoke-self", {});
     else if (flags.mode === "path") await call(`sys/leases/revoke-prefix/${named?.replace(/\/+$/, "")}`, {});
-    else if (flags.mode !== undefined && flags.mode !== "orphan") throw new LocalError('-mode is "orphan" or "path".');
     else if (flags.mode === "orphan") await call("auth/token/revoke-orphan", { token: named });
     else if (flags.accessor) await call("auth/token/revoke-accessor", { accessor: named });
     else await call("auth/token/revoke", { token: named });

@@ -15,13 +15,12 @@ export const write: Command = defineCommand({
     ...CONNECTION_FLAGS,
     ...FORMAT_FLAG,
     ...FIELD_FLAG,
-    force: { kind: "switch", help: "Write without data." },
-    f: { kind: "switch", help: "The same as -force." },
+    force: { kind: "switch", alias: "f", help: "Write without data." },
   },
   positional: { min: 1, max: 1024 },
   async run(context, { flags, positional }) {
     const [path = "", ...data] = positional;
-    if (data.length === 0 && !flags.force && !flags.f) {
+    if (data.length === 0 && !flags.force) {
       throw new LocalError("No data given. Give key=value, @file or -, or -force to write without data.");
     }
     const format = formatFrom(context, flags.format);

@@ -327,7 +327,7 @@ export class LocalCluster {
   #api(index: number): ServerApi {
     return new ServerApi({
       address: new URL(this.#plan(index).apiAddress),
-      caCertificate: this.#caCertificate,
+      caCertificates: [this.#caCertificate],
       caFingerprint: undefined,
       serverName: undefined,
       skipVerify: false,
