@@ -159,6 +159,7 @@ describe("userpass", () => {
     const make = (name: string, body: object) => wireCode(node.call("update", `auth/userpass/users/${name}`, { body }));
     expect(await make("a b", { password: "x" })).toMatch(/^invalid_field/);
     expect(await make("carol", {})).toMatch(/^invalid_request: missing password/);
+    expect(await make("carol", { password: 12345 })).toBe("invalid_field: a password is a JSON string");
     expect(await make("carol", { password: "x".repeat(1025) })).toMatch(/^invalid_field/);
     expect(await make("carol", { password_hash: "plain" })).toMatch(/^invalid_field/);
     expect(await make("carol", { password: "x", token_type: "other" })).toMatch(/^invalid_field/);

@@ -15,6 +15,8 @@ export const PASSWORD_HASH_FIELD = {
 /** Throws `LogicalError`. The caller wipes it. */
 export function passwordOf(node: JsonNode | undefined): Uint8Array {
   const text = node?.asString();
+  // A number would be taken for one by the audit as well, and stand there in clear.
+  if (node !== undefined && text === undefined) throw new LogicalError("invalid_field", "a password is a JSON string");
   if (text === undefined || text === "") throw new LogicalError("invalid_request", "missing password");
   const bytes = utf8(text);
   if (bytes.length > MAX_BYTES) {

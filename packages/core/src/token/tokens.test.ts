@@ -61,6 +61,19 @@ describe("a token", () => {
     expect(await wireCode(world.nodes[1].call("read", "secret/data/a", { token: auth.token }))).toBe("ok");
   });
 
+  it("is looked up by its id, or without one as the request's own, by the old reads as well", async () => {
+    const { token, accessor } = await world.create({ policies: ["maker"], ttl: "1h" });
+    const ids = async (operation: "read" | "update", options: object): Promise<unknown> =>
+      (bodyOf(await world.call(operation, "auth/token/lookup", options)) as { accessor: string }).accessor;
+    expect([
+      await ids("update", { body: { token } }),
+      await ids("update", { token, body: {} }),
+      await ids("update", { token, body: { token: "" } }),
+      await ids("read", { token }),
+      await ids("read", { query: new Map([["token", [token]]]) }),
+    ]).toEqual(Array.from({ length: 5 }, () => accessor));
+  });
+
   it("stands in no row in clear, nor does what is asked by it; its lease and indexes name it by a keyed hash", async () => {
     const { token } = await world.create({ policies: ["app"], ttl: "1h" });
     await world.call("update", "cubbyhole/x", { token, body: { word: "canary-in-a-cubbyhole" } });

@@ -35,22 +35,27 @@ export function tokenLookupSelfPath(_services: SystemServices): SystemPath {
 }
 
 export function tokenLookupPath({ tokens }: SystemServices): SystemPath {
+  const lookup = (context: RequestContext, named: string): DataResponse => {
+    const { request, token, transaction, nowMs } = SystemContext.of(context);
+    if (named === "") {
+      const own = present(request.token, "a request with a bearer has a token");
+      return { kind: "data", data: tokenBody(token, own, nowMs) };
+    }
+    const id = utf8(named);
+    const { authenticator } = tokens;
+    const entry = authenticator.find(transaction, authenticator.present(id), "read", nowMs);
+    if (entry === undefined) throw new PermissionDeniedError("bad token");
+    return { kind: "data", data: tokenBody(entry, id, nowMs) };
+  };
   const path = definePath({
     pattern: "lookup",
-    fields: { token: { type: "string", description: "The token to look up." } },
+    fields: { token: { type: "string", description: "The token to look up; that of the request.", default: "" } },
     operations: {
-      update: {
-        summary: "Another token.",
-        handler: (context, _request, fields) => {
-          const { transaction, nowMs } = SystemContext.of(context);
-          const id = utf8(fields.get("token") ?? "");
-          if (id.length === 0) throw new LogicalError("invalid_request", "missing token ID");
-          const { authenticator } = tokens;
-          const entry = authenticator.find(transaction, authenticator.present(id), "read", nowMs);
-          if (entry === undefined) throw new PermissionDeniedError("bad token");
-          return { kind: "data", data: tokenBody(entry, id, nowMs) };
-        },
+      read: {
+        summary: "As the write does. Deprecated: a URL is kept in many places, so a token has no business in it.",
+        handler: (context, _request, fields) => lookup(context, fields.get("token")),
       },
+      update: { summary: "A token.", handler: (context, _request, fields) => lookup(context, fields.get("token")) },
     },
     synopsis: "What is known of a token.",
     description: "The token goes in the body, never in the path.",
