@@ -5,6 +5,7 @@ import { VirtualTime } from "@strongroom/runtime/testing";
 import { cubbyholeFactory, kvFactory } from "@strongroom/secrets";
 import { MemoryStore } from "@strongroom/storage/testing";
 import type { CoreResult } from "../request.ts";
+import type { Role } from "./node-pair.ts";
 import { authOf, type CallOptions, TestNode } from "./test-node.ts";
 import { wireCode } from "./wire-code.ts";
 
@@ -19,15 +20,19 @@ const POLICIES: Readonly<Record<string, string>> = {
 export class TokenWorld {
   readonly time: VirtualTime;
   readonly store: MemoryStore;
+  /** The one that is asked, and the other. */
   readonly nodes: readonly [TestNode, TestNode];
+  readonly leader: TestNode;
 
-  private constructor(time: VirtualTime, store: MemoryStore, nodes: readonly [TestNode, TestNode]) {
+  private constructor(time: VirtualTime, store: MemoryStore, nodes: readonly [TestNode, TestNode], leader: TestNode) {
     this.time = time;
     this.store = store;
     this.nodes = nodes;
+    this.leader = leader;
   }
 
-  static async open(backends: readonly BackendFactory[] = []): Promise<TokenWorld> {
+  /** The node that is asked has the role `asked`. */
+  static async open(backends: readonly BackendFactory[], asked: Role): Promise<TokenWorld> {
     const time = new VirtualTime();
     const store = new MemoryStore({ clock: time, timers: time });
     const all = [kvFactory, cubbyholeFactory, ...backends];
@@ -37,7 +42,7 @@ export class TokenWorld {
     second.rootToken = first.rootToken;
     second.unsealKeys = first.unsealKeys;
     await second.unseal();
-    const world = new TokenWorld(time, store, [first, second]);
+    const world = new TokenWorld(time, store, asked === "leader" ? [first, second] : [second, first], first);
     await world.call("update", "sys/mounts/secret", { body: { type: "kv-v2" } });
     await world.call("update", "secret/data/a", { body: { data: { n: 1 } } });
     for (const [name, policy] of Object.entries(POLICIES)) {
@@ -69,7 +74,7 @@ export class TokenWorld {
 
   /** Everything that is due by now, until nothing is left to do. */
   async background(): Promise<void> {
-    const { background } = this.nodes[0].core;
+    const { background } = this.leader.core;
     for (let round = 0; round < 4; round++) {
       for (const task of ["lease-expiry", "token-sweep", "token-tidy"]) await background.run(task);
     }
