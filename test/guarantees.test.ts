@@ -1,4 +1,4 @@
-/** docs/guarantees.md names a test for each promise: it must be there, under that name. */
+/** docs/guarantees.md names a test for each promise, docs/advisories.md for each advisory: it must be there, under that name. */
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,11 +9,12 @@ const page = readFileSync(join(root, "docs/guarantees.md"), "utf8");
 const [promised = "", notYet = ""] = page.split(/^## Not promised yet$/m);
 
 /** `| promise | tests |`, without the head and the line under it. */
-const rows = promised
-  .split("\n")
-  .filter((line) => line.startsWith("| ") && !line.startsWith("| promise"))
-  .map((line) => line.split("|").map((cell) => cell.trim()))
-  .map(([, promise = "", tests = "", ...rest]) => ({ promise, tests, cells: rest.length + 2 }));
+const rows = tableRows(promised, "| promise").map(([promise = "", tests = "", ...rest]) => ({
+  promise,
+  tests,
+  cells: rest.length + 2,
+}));
+const advisories = tableRows(readFileSync(join(root, "docs/advisories.md"), "utf8"), "| advisory");
 
 describe("docs/guarantees.md", () => {
   it("is a table of promises, each with a test", () => {
@@ -23,12 +24,7 @@ describe("docs/guarantees.md", () => {
   });
 
   it("names tests that exist", () => {
-    const missing = rows.flatMap(({ promise, tests }) =>
-      references(tests)
-        .filter(({ path, name }) => !existsSync(join(root, path)) || !hasTest(path, name))
-        .map(({ path, name }) => `${promise}: ${path} › "${name}"`),
-    );
-    expect(missing).toEqual([]);
+    expect(rows.flatMap(({ tests }) => missingTests(tests))).toEqual([]);
   });
 
   it("says what is not promised, one line each", () => {
@@ -37,6 +33,31 @@ describe("docs/guarantees.md", () => {
     expect(lines.filter((line) => line.includes("›"))).toEqual([]);
   });
 });
+
+describe("docs/advisories.md", () => {
+  it("has a test for each advisory, one that exists", () => {
+    expect(advisories.length).toBeGreaterThan(30);
+    for (const [advisory = "", what = "", tests = "", ...rest] of advisories) {
+      expect([advisory, what !== "", references(tests).length > 0, rest]).toEqual([advisory, true, true, [""]]);
+    }
+    expect(advisories.flatMap(([, , tests = ""]) => missingTests(tests))).toEqual([]);
+  });
+});
+
+/** The cells of all rows of all tables but those that begin with `head`. */
+function tableRows(text: string, head: string): string[][] {
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith("| ") && !line.startsWith(head))
+    .map((line) => line.split("|").map((cell) => cell.trim()))
+    .map(([, ...cells]) => cells);
+}
+
+function missingTests(cell: string): string[] {
+  return references(cell)
+    .filter(({ path, name }) => !existsSync(join(root, path)) || !hasTest(path, name))
+    .map(({ path, name }) => `${path} › "${name}"`);
+}
 
 /** All of `` `path` › "name" `` in a cell. */
 function references(cell: string): readonly { readonly path: string; readonly name: string }[] {

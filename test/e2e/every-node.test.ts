@@ -200,3 +200,37 @@ describe.each(["the leader", "a follower"] as const)("asked of %s", (who) => {
     expect(await seen("GET cubbyhole/mine", token)).toEqual(everywhere(404));
   });
 });
+
+describe("over all nodes", () => {
+  it("a read that races ten writes and the pruning of its version shows a whole version, none older than the request", async () => {
+    expect((await send(0, "POST secret/metadata/raced", { max_versions: 2 })).status).toBe(204);
+    expect((await send(0, "POST secret/data/raced", { data: { n: 1 } })).status).toBe(200);
+    let acknowledged = 1;
+    let over = false;
+    const writing = (async () => {
+      for (let n = 2; n <= 101; n++) {
+        expect((await send(n % 3, "POST secret/data/raced", { data: { n } })).status).toBe(200);
+        acknowledged = n;
+      }
+    })().finally(() => {
+      over = true;
+    });
+    const reading = NODES.map(async (node) => {
+      let reads = 0;
+      while (!over) {
+        const least = acknowledged;
+        const { status, data } = await send(node, "GET secret/data/raced");
+        const { data: value, metadata } = data as {
+          readonly data: { readonly n: number };
+          readonly metadata: { readonly version: number };
+        };
+        expect([status, value.n]).toEqual([200, metadata.version]);
+        expect(value.n).toBeGreaterThanOrEqual(least);
+        reads++;
+      }
+      return reads;
+    });
+    const [, ...reads] = await Promise.all([writing, ...reading]);
+    expect(Math.min(...reads)).toBeGreaterThan(0);
+  });
+});

@@ -3,7 +3,7 @@ import { closeSync, openSync, readdirSync, readFileSync, renameSync, writeSync }
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeJoinToken } from "@strongroom/cluster";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ServerProcess } from "./server-process.ts";
 
 let server: ServerProcess;
@@ -69,6 +69,21 @@ describe("a server", () => {
       if (bytes.includes(token) || bytes.includes(id) || bytes.includes(secret)) found++;
     }
     expect(found).toBe(0);
+  });
+
+  it("shows no credentials of its environment, such as a proxy's (CVE-2020-13223)", async () => {
+    const names = ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "VAULT_TOKEN"];
+    for (const name of names) vi.stubEnv(name, `http://user:canary-${name}@proxy.example:8080`);
+    try {
+      expect(await server.start("-log-level=debug")).toBe("running");
+      const { rootToken } = await server.initialize();
+      await server.call("GET", "sys/nothing", undefined, rootToken);
+      await server.call("GET", "secret/data/x", undefined, "hvs.unknown");
+      await server.stop();
+    } finally {
+      vi.unstubAllEnvs();
+    }
+    expect(server.output).not.toContain("canary");
   });
 
   it("answers the sealing, then ends every worker that had keys and starts others", async () => {

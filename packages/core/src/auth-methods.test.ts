@@ -154,6 +154,26 @@ describe.each(ROLES)("asked of the %s", (role) => {
       expect(await readWith(token)).toBe("ok");
     });
 
+    it("logs in by a write alone: no other operation, and no name of one, makes a token (GHSA-rh46-vc3j-w2w3)", async () => {
+      const accessors = async (): Promise<unknown> => bodyOf(await node.call("list", "auth/token/accessors/"));
+      const before = await accessors();
+      for (const operation of ["read", "delete", "list", "patch"] as const) {
+        const path = `auth/userpass/login/alice${operation === "list" ? "/" : ""}`;
+        const contentType = operation === "patch" ? { contentType: "application/merge-patch+json", body: {} } : {};
+        expect(await wireCode(node.call(operation, path, { token: null, ...contentType })), operation).toMatch(
+          /^(unsupported_operation|permission_denied)/,
+        );
+      }
+      for (const internal of ["alias-lookahead", "resolve-role", "revoke", "rollback"]) {
+        const body = { password: "wrong", operation: internal, _method: internal };
+        const headers = { "x-vault-operation": [internal], "x-http-method-override": [internal] };
+        expect(await wireCode(node.call("update", "auth/userpass/login/alice", { token: null, body, headers }))).toBe(
+          "invalid_request: invalid username or password",
+        );
+      }
+      expect(await accessors()).toEqual(before);
+    });
+
     it("refuses names that look like others, passwords that are none, and settings that make no token", async () => {
       const make = (name: string, body: object) =>
         wireCode(node.call("update", `auth/userpass/users/${name}`, { body }));

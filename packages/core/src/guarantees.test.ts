@@ -136,4 +136,36 @@ describe("a node that is behind", () => {
     behind.fallBehind();
     expect(await wireCode(other.call("update", "secret/data/a", { token, body: fresh }))).toBe("ok");
   });
+
+  it("a read that races ten writes and the pruning of its version shows a whole version, none older than the request", async () => {
+    const { node, other, behind, token } = await twoNodes();
+    await node.call("update", "secret/metadata/a", { body: { max_versions: 3 } });
+    const read = async (): Promise<{ readonly n: number; readonly version: number }> => {
+      const { data, metadata } = bodyOf(await other.call("read", "secret/data/a", { token })) as {
+        readonly data: { readonly n: number };
+        readonly metadata: { readonly version: number };
+      };
+      return { n: data.n, version: metadata.version };
+    };
+    const write = (n: number) => node.call("update", "secret/data/a", { body: { data: { n } } });
+    expect(await read()).toEqual({ n: 1, version: 1 });
+    behind.fallBehind();
+    for (let n = 2; n <= 11; n++) await write(n);
+    expect(await read()).toEqual({ n: 11, version: 11 });
+    for (let round = 0; round < 10; round++) {
+      const acknowledged = 11 + 10 * round;
+      behind.fallBehind();
+      const reads = [read(), read()];
+      for (let n = acknowledged + 1; n <= acknowledged + 10; n++) {
+        await write(n);
+        reads.push(read());
+        if (n % 3 === 0) behind.fallBehind();
+      }
+      for (const [i, { n, version }] of (await Promise.all(reads)).entries()) {
+        expect(n).toBe(version);
+        // The i-th read after the first two came when so many writes were acknowledged.
+        expect(version).toBeGreaterThanOrEqual(acknowledged + Math.max(0, i - 1));
+      }
+    }
+  });
 });

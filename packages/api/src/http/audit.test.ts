@@ -96,6 +96,46 @@ describe("the HTTP door", () => {
     expect(read.headers).not.toContain("Strongroom-Request-Id");
   });
 
+  it("records the headers that are named with every request, whatever becomes of it (CVE-2026-46358, CVE-2024-2877)", async () => {
+    const at = "/v1/sys/config/auditing/request-headers";
+    await server.request("POST", `${at}/X-Trace`, { body: "{}" });
+    await server.request("POST", `${at}/X-Secret`, { body: '{"hmac":true}' });
+    seen = server.node.auditRecords().length;
+    const headers = ["X-Trace: t-1", "X-Secret: canary-header", "X-Other: o"];
+    await server.request("GET", "/v1/secret/data/a", { headers });
+    await server.request("GET", "/v1/secret/data/a", { headers, token: "hvs.unknown" });
+    await server.request("GET", "/v1/secret/data/a", { headers: [...headers, "X-Vault-Wrap-TTL: 60"] });
+    await server.request("POST", "/v1/sys/wrapping/unwrap", { headers, token: null, body: '{"token":"no"}' });
+    await server.request("PUT", "/v1/sys/unseal", { headers, token: null, body: "{}" });
+    await server.request("PURGE", "/v1/secret/data/a", { headers });
+    await server.request("POST", "/v1/secret/data/a", { headers, body: "{" });
+    expect(records()).toHaveLength(14);
+    const hmac = expect.stringMatching(/^hmac-sha256:[0-9a-f]{64}$/) as string;
+    for (const { request } of records()) {
+      expect(request).toMatchObject({ headers: { "x-trace": ["t-1"], "x-secret": [hmac] } });
+    }
+    expect(JSON.stringify(records())).not.toMatch(/canary-header|x-other/i);
+  });
+
+  it("shows nothing of a body that it could not read (CVE-2025-4166, CVE-2025-52893)", async () => {
+    const canary = "canary-7d1b";
+    const bodies = [
+      `{"data":"${canary}"}`,
+      `{"data":{"a":"${canary}"`,
+      `{"data":{"${canary}`,
+      `{"data":{"a":${canary}}}`,
+      `{"data":{"a":1,"a":"${canary}"}}`,
+      `["${canary}"]`,
+      `data=${canary}`,
+      `${canary}`,
+    ];
+    for (const body of bodies) {
+      const answer = await server.request("POST", "/v1/secret/data/a", { body });
+      expect([answer.status, answer.body.includes(canary)], body).toEqual([400, false]);
+    }
+    expect(JSON.stringify(records())).not.toContain(canary);
+  });
+
   it("answers 500 to what it refuses and cannot record", async () => {
     server.node.auditDisk.freeBytes = 10;
     const refused = await server.request("PURGE", "/v1/secret/data/a");
