@@ -305,7 +305,9 @@ describe("the core", () => {
     expect(await wireCode(node.call("update", "secret/data/a/", { body: { data: {} } }))).toBe(
       "invalid_request: cannot write to a path ending in '/'",
     );
-    expect(await wireCode(node.call("update", "secret/data/a", { body: [] }))).toMatch(/JSON object/);
+    for (const body of [[], "text", 5, true]) {
+      expect(await wireCode(node.call("update", "secret/data/a", { body }))).toMatch(/JSON object/);
+    }
     const request = { id: "id", query: new Map(), remoteAddress: "", namespace: "", deadlineMs: 1000 };
     const body = Buffer.from('{"data":{"a":1,"a":2}}');
     const token = Buffer.from(node.rootToken);

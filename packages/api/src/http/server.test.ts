@@ -182,6 +182,18 @@ describe("answers", () => {
 });
 
 describe("bodies", () => {
+  it("of nothing are an empty one, a blank one and null, which clients in Go send", async () => {
+    for (const body of ["", " \r\n\t", "null", " null\n"]) {
+      const made = await server.request("PUT", "/v1/auth/token/create", { body });
+      expect([body, made.status]).toEqual([body, 200]);
+      const wrapped = await server.request("GET", "/v1/secret/data/app", { headers: ["X-Vault-Wrap-TTL: 60"] });
+      const { wrap_info: wrap } = JSON.parse(wrapped.body) as { wrap_info: { token: string } };
+      expect((await server.request("PUT", "/v1/sys/wrapping/unwrap", { token: wrap.token, body })).status).toBe(200);
+      const nothing = await server.request("PUT", "/v1/secret/data/app", { body });
+      expect([nothing.status, nothing.body]).toEqual([400, expect.stringContaining("no data provided")]);
+    }
+  });
+
   it("past the limit are refused before they are sent, and the connection ends", async () => {
     const client = await server.open();
     const token = `X-Vault-Token: ${server.node.rootToken}`;
