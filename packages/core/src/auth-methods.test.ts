@@ -298,6 +298,7 @@ describe.each(ROLES)("asked of the %s", (role) => {
         ["secret-id-num-uses", "secret_id_num_uses", 4, 0],
         ["secret-id-ttl", "secret_id_ttl", 60, 0],
         ["secret-id-bound-cidrs", "secret_id_bound_cidrs", ["10.0.0.0/8"], null],
+        ["bound-cidr-list", "bound_cidr_list", ["10.0.0.0/8"], null],
         ["period", "token_period", 60, 0],
         ["token-num-uses", "token_num_uses", 9, 0],
         ["token-ttl", "token_ttl", 60, 0],
@@ -310,6 +311,12 @@ describe.each(ROLES)("asked of the %s", (role) => {
         expect(bodyOf(await node.call("read", path))).toEqual({ [field]: value });
         await node.call("delete", path);
         expect(bodyOf(await node.call("read", path))).toEqual({ [field]: reset });
+      }
+      for (const name of ["secret-id", "custom-secret-id", "role-id", "secret-id/lookup"]) {
+        const body = { secret_id: "s", role_id: "r" };
+        expect(await wireCode(node.call("update", `auth/approle/role/none/${name}`, { body }))).toBe(
+          'unsupported_path: role "none" does not exist',
+        );
       }
     });
   });

@@ -78,7 +78,7 @@ describe("calculateTtl", () => {
     const mount = { defaultLeaseTtlSeconds: 0, maxLeaseTtlSeconds: 100 };
     expect(ask({ incrementSeconds: 3_600_000, mount })).toEqual({
       ttlSeconds: 100,
-      warnings: ['TTL of "1000h0m0s" exceeded the effective max_ttl of "1m40s"; TTL value is capped accordingly'],
+      warnings: ['TTL of "1000h" exceeded the effective max_ttl of "1m40s"; TTL value is capped accordingly'],
     });
     expect(ask({ incrementSeconds: 90, maxTtlSeconds: 80, explicitMaxTtlSeconds: 70, mount }).ttlSeconds).toBe(70);
     expect(ask({ incrementSeconds: 90, mount, nowMs: QUESTION.nowMs + 40_000 }).ttlSeconds).toBe(60);

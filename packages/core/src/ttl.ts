@@ -40,7 +40,7 @@ export function calculateTtl(question: TtlQuestion): Ttl {
     granted = periodSeconds;
     if (granted > maxSeconds) {
       warnings.push(
-        `period of "${formatDuration(granted)}" exceeded the effective max_ttl of "${formatDuration(maxSeconds)}"; period value is capped accordingly`,
+        `period of "${brief(granted)}" exceeded the effective max_ttl of "${brief(maxSeconds)}"; period value is capped accordingly`,
       );
       granted = maxSeconds;
     }
@@ -58,7 +58,7 @@ export function calculateTtl(question: TtlQuestion): Ttl {
       const asked = periodSeconds > 0 || incrementSeconds > 0 || ttlSeconds > 0;
       if (asked) {
         warnings.push(
-          `TTL of "${formatDuration(granted)}" exceeded the effective max_ttl of "${formatDuration(leftSeconds)}"; TTL value is capped accordingly`,
+          `TTL of "${brief(granted)}" exceeded the effective max_ttl of "${brief(leftSeconds)}"; TTL value is capped accordingly`,
         );
       }
       granted = leftSeconds;
@@ -70,6 +70,11 @@ export function calculateTtl(question: TtlQuestion): Ttl {
 /** What is left at `nowMs` of a time that ends, in whole seconds; 0 once it is over. */
 export function secondsLeft(expireTimeMs: number, nowMs: number): number {
   return Math.max(0, Math.floor((expireTimeMs - nowMs) / 1000));
+}
+
+/** `768h`, not `768h0m0s`. */
+function brief(seconds: number): string {
+  return formatDuration(seconds).replace(/m0s$/, "m").replace(/h0m$/, "h");
 }
 
 function smallest(first: number, ...bounds: readonly number[]): number {

@@ -67,14 +67,17 @@ export function runCall(call: Call, context: RequestContext): LogicalResponse | 
 const NOTHING: ReadonlySet<string> = new Set();
 const MAX_NAMES = 32;
 const MAX_NAME_LENGTH = 128;
+/** RFC 9110 §8.3.1, in lower case. */
+const MEDIA_TYPE = /^[!#$%&'*+.^_`|~0-9a-z-]+\/[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const MERGE_PATCH = "application/merge-patch+json";
 
 /** RFC 7396 has a media type of its own, so that nobody patches by mistake. */
 function checkPatchType(contentType: string | undefined): void {
-  const type = contentType?.split(";", 1)[0]?.trim();
+  const type = contentType?.split(";", 1)[0]?.trim().toLowerCase();
   if (type === undefined || type === "") {
     throw new LogicalError("invalid_request", `PATCH requires Content-Type of ${MERGE_PATCH}, provided none`);
   }
+  if (!MEDIA_TYPE.test(type)) throw new LogicalError("invalid_request", "the Content-Type is no media type");
   if (type !== MERGE_PATCH) {
     throw new LogicalError("unsupported_media_type", `PATCH requires Content-Type of ${MERGE_PATCH}, provided ${type}`);
   }

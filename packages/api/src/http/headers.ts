@@ -30,6 +30,7 @@ export interface RequestHeaders {
   expectContinue: boolean;
 }
 
+const WRAP_TTL = "error parsing X-Vault-Wrap-TTL header:";
 const TOKEN_MAX_BYTES = 8192;
 const NAMESPACE_MAX_BYTES = 1024;
 const QUOTED = /^"([^"]*)"$/;
@@ -139,9 +140,9 @@ function wrapTtlOf(ttl: string | undefined, format: string | undefined): number 
     throw new BadHeaderError("X-Vault-Wrap-Format is not supported; send the request without it");
   }
   const seconds = parseDuration(ttl);
-  if (seconds === undefined) throw new BadHeaderError("X-Vault-Wrap-TTL is no duration, as 120 or 5m");
-  if (seconds < 0) throw new BadHeaderError("requested wrap ttl cannot be negative");
-  if (seconds === 0) throw new BadHeaderError("X-Vault-Wrap-TTL is less than a second");
+  if (seconds === undefined) throw new BadHeaderError(`${WRAP_TTL} no duration, as 120 or 5m`);
+  if (seconds < 0) throw new BadHeaderError(`${WRAP_TTL} requested wrap ttl cannot be negative`);
+  if (seconds === 0) throw new BadHeaderError(`${WRAP_TTL} less than a second`);
   return seconds;
 }
 

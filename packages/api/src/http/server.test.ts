@@ -99,6 +99,14 @@ describe("answers", () => {
       ],
       ["PATCH", "/v1/secret/data/app", { body: '{"data":{}}', headers: ["Content-Type: application/json"] }, 415, ""],
       ["PATCH", "/v1/secret/data/app", { body: '{"data":{}}' }, 400, ""],
+      ["PATCH", "/v1/secret/data/app", { body: '{"data":{}}', headers: ["Content-Type: no type"] }, 400, ""],
+      [
+        "PATCH",
+        "/v1/secret/data/app",
+        { body: '{"data":{}}', headers: ["Content-Type: Application/Merge-Patch+JSON; charset=utf-8"] },
+        200,
+        "",
+      ],
       [
         "GET",
         "/v1/secret/metadata?list=maybe",

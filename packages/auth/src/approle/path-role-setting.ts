@@ -34,13 +34,16 @@ const SETTINGS: readonly Setting[] = [
     field: "secret_id_bound_cidrs",
     reset: (role) => ({ ...role, secretIdBoundCidrs: [] }),
   },
-  { name: "bound-cidr-list", field: "secret_id_bound_cidrs", reset: (role) => ({ ...role, secretIdBoundCidrs: [] }) },
+  { name: "bound-cidr-list", field: "bound_cidr_list", reset: (role) => ({ ...role, secretIdBoundCidrs: [] }) },
   { name: "period", field: "token_period", reset: token({ periodSeconds: 0 }) },
   { name: "token-num-uses", field: "token_num_uses", reset: token({ numUses: 0 }) },
   { name: "token-ttl", field: "token_ttl", reset: token({ ttlSeconds: 0 }) },
   { name: "token-max-ttl", field: "token_max_ttl", reset: token({ maxTtlSeconds: 0 }) },
   { name: "token-bound-cidrs", field: "token_bound_cidrs", reset: token({ boundCidrs: [] }) },
 ];
+
+/** What a role shows under its new name alone. */
+const OLD_NAMES: ReadonlyMap<string, string> = new Map([["bound_cidr_list", "secret_id_bound_cidrs"]]);
 
 export const rolesSettings: readonly PathDefinition[] = SETTINGS.map(settingPath);
 
@@ -63,7 +66,7 @@ function settingPath({ name, field, reset }: Setting): PathDefinition {
         handler: (context, _request, fields) => {
           const role = readRole(context.storage, roleName(fields));
           if (role === undefined) return { kind: "not-found" };
-          return { kind: "data", data: { [field]: roleBody(role)[field] ?? null } };
+          return { kind: "data", data: { [field]: roleBody(role)[OLD_NAMES.get(field) ?? field] ?? null } };
         },
       },
       update: {

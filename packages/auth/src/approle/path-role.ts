@@ -11,7 +11,16 @@ import { toHex } from "@strongroom/runtime";
 import { unlock } from "../common/lockout.ts";
 import { DEFAULT_TOKEN_SETTINGS } from "../common/token-settings.ts";
 import { deleteRole, findRole, type RoleEntry, readRole, writeRole } from "./role-entry.ts";
-import { changedRole, checkRole, ROLE_FIELDS, ROLE_NAME, type RoleFields, roleBody, roleName } from "./role-fields.ts";
+import {
+  changedRole,
+  checkRole,
+  noRole,
+  ROLE_FIELDS,
+  ROLE_NAME,
+  type RoleFields,
+  roleBody,
+  roleName,
+} from "./role-fields.ts";
 import { randomUuid } from "./uuid.ts";
 
 export const pathRole: PathDefinition = definePath({
@@ -76,8 +85,7 @@ export const pathRoleId: PathDefinition = definePath({
       handler: (context, _request, fields) => {
         const name = roleName(fields);
         const before = readRole(context.storage, name);
-        if (before === undefined)
-          throw new LogicalError("invalid_request", `role ${name} does not exist`, { fromState: true });
+        if (before === undefined) throw noRole(name);
         const role = { ...before, roleId: fields.get("role_id") ?? "" };
         checkRole(role);
         store(context, name, role, before);

@@ -10,7 +10,7 @@ import {
   type RequestContext,
 } from "@strongroom/logical";
 import { type RoleEntry, readRole } from "./role-entry.ts";
-import { ROLE_NAME, roleName } from "./role-fields.ts";
+import { noRole, ROLE_NAME, roleName } from "./role-fields.ts";
 import {
   deleteSecretId,
   hashByAccessor,
@@ -131,7 +131,7 @@ function live({ storage, nowMs }: RequestContext, role: RoleEntry, hash: string)
 
 function requireRole({ storage }: RequestContext, name: string): RoleEntry {
   const role = readRole(storage, name);
-  if (role === undefined) throw new LogicalError("invalid_request", `role ${name} does not exist`, { fromState: true });
+  if (role === undefined) throw noRole(name);
   return role;
 }
 

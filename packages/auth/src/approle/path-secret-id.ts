@@ -15,7 +15,7 @@ import {
 import { utf8 } from "@strongroom/runtime";
 import { networks } from "../common/token-settings.ts";
 import { type RoleEntry, readRole } from "./role-entry.ts";
-import { ROLE_NAME, roleName } from "./role-fields.ts";
+import { noRole, ROLE_NAME, roleName } from "./role-fields.ts";
 import { hashSecretId, listAccessors, readSecretId, type SecretIdEntry, writeSecretId } from "./secret-id-entry.ts";
 import { randomUuid } from "./uuid.ts";
 
@@ -82,7 +82,7 @@ function create(context: RequestContext, fields: Fields<typeof FIELDS>, secretId
   const { storage, nowMs, entropy } = context;
   const name = roleName(fields);
   const role = readRole(storage, name);
-  if (role === undefined) throw new LogicalError("invalid_request", `role ${name} does not exist`, { fromState: true });
+  if (role === undefined) throw noRole(name);
   if (!role.bindSecretId)
     throw new LogicalError("invalid_request", "bind_secret_id is not set on the role", { fromState: true });
   const hash = hashSecretId(storage, role, secretId);

@@ -61,11 +61,15 @@ export function changedRole(before: RoleEntry, fields: RoleFields): RoleEntry {
   return role;
 }
 
+/** 404, as of a path that is none. */
+export function noRole(name: string): LogicalError {
+  return new LogicalError("unsupported_path", `role ${JSON.stringify(name)} does not exist`, { fromState: true });
+}
+
 /** Throws `LogicalError`. */
 export function checkRole(role: RoleEntry): void {
-  if (role.roleId === "" || role.roleId.length > 4096) {
-    throw new LogicalError("invalid_field", "role_id must have between 1 and 4096 characters");
-  }
+  if (role.roleId === "") throw new LogicalError("invalid_request", "missing role_id");
+  if (role.roleId.length > 4096) throw new LogicalError("invalid_field", "role_id has at most 4096 characters");
   if (role.secretIdNumUses < 0) throw new LogicalError("invalid_field", "secret_id_num_uses cannot be negative");
   if (!role.bindSecretId && role.secretIdBoundCidrs.length === 0 && role.token.boundCidrs.length === 0) {
     throw new LogicalError("invalid_request", "at least one constraint should be enabled on the role");

@@ -142,19 +142,25 @@ export function grantOf(
 function tokenType(given: string | undefined): TokenType | undefined {
   if (given === undefined) return undefined;
   if (!TYPES.includes(given)) {
-    throw new LogicalError("invalid_field", `token_type must be one of ${TYPES.join(", ")}`);
+    throw new LogicalError("invalid_field", `invalid 'token_type' value ${JSON.stringify(given)}`);
   }
   return given as TokenType;
 }
 
+const BATCH = "'token_type' cannot be 'batch' or 'default_batch' when set to generate";
+
 function checkSettings({ numUses, ttlSeconds, maxTtlSeconds, type, periodSeconds }: TokenSettings): void {
   const wrong =
     numUses < 0
-      ? "token_num_uses cannot be negative"
+      ? "'token_num_uses' cannot be negative"
       : maxTtlSeconds !== 0 && ttlSeconds > maxTtlSeconds
-        ? "token_ttl cannot be greater than token_max_ttl"
-        : type === "batch" && (numUses !== 0 || periodSeconds !== 0)
-          ? "batch tokens have neither token_num_uses nor token_period"
-          : undefined;
+        ? "'token_ttl' cannot be greater than 'token_max_ttl'"
+        : type !== "batch" && type !== "default-batch"
+          ? undefined
+          : periodSeconds !== 0
+            ? `${BATCH} periodic tokens`
+            : numUses !== 0
+              ? `${BATCH} tokens with limited use count`
+              : undefined;
   if (wrong !== undefined) throw new LogicalError("invalid_field", wrong);
 }

@@ -99,7 +99,8 @@ export class PolicyStore {
   /** Deleting what is not there is no error. Throws `LogicalError` for a policy that cannot be deleted. */
   delete(tx: Transaction, name: string): void {
     if (BUILT_IN_POLICIES.has(name)) {
-      throw new LogicalError("invalid_request", `cannot delete ${JSON.stringify(name)} policy`);
+      const shown = name === DEFAULT_POLICY ? name : JSON.stringify(name);
+      throw new LogicalError("invalid_request", `cannot delete ${shown} policy`);
     }
     const view = this.#view(tx);
     if (!view.exists(pathOf(name))) return;

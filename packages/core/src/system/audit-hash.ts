@@ -15,11 +15,12 @@ export function auditHashPath({ auditTable, dependencies }: SystemServices): Sys
         summary: "The HMAC of a value.",
         handler: (context, _request, fields) => {
           const input = fields.get("input");
-          if (input === undefined || input === "") throw new LogicalError("invalid_request", 'the "input" is missing');
+          if (input === undefined || input === "")
+            throw new LogicalError("invalid_request", 'the "input" parameter is empty');
           const at = devicePath(fields.get("path"));
           const { devices } = auditTable.settings(SystemContext.of(context).transaction);
           if (devices.every(({ path }) => path !== at)) {
-            throw new LogicalError("invalid_request", `unknown audit backend: ${at}`, { fromState: true });
+            throw new LogicalError("invalid_request", `unknown audit backend "${at}"`, { fromState: true });
           }
           return { kind: "data", data: { hash: dependencies.audit.hash(input) } };
         },

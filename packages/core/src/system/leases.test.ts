@@ -71,7 +71,7 @@ describe.each(["leader", "follower"] as const)("asked of the %s", (which) => {
     const capped = await node().call("update", `sys/renew/${id}`, { body: { increment: "9h" } });
     expect(capped).toMatchObject({
       lease: { ttlSeconds: 3.5 * 3600 },
-      warnings: ['TTL of "9h0m0s" exceeded the effective max_ttl of "3h30m0s"; TTL value is capped accordingly'],
+      warnings: ['TTL of "9h" exceeded the effective max_ttl of "3h30m"; TTL value is capped accordingly'],
     });
     expect(await lookup(id)).toMatchObject({ last_renewal: "2030-01-01T00:30:00Z", ttl: 12_600 });
   });

@@ -23,14 +23,17 @@ export function mountPathOf(category: MountCategory, raw: string | undefined): s
   return `${category === "auth" ? AUTH_PREFIX : ""}${trimmed}/`;
 }
 
-/** Throws `LogicalError` for a path that no request may mount at, take away or move. */
-export function checkReserved(category: MountCategory, at: string): void {
+/** Throws `LogicalError` for a path at which no request may do `what`. */
+export function checkReserved(category: MountCategory, at: string, what: "mount" | "unmount" | "remount"): void {
   if (at === TOKEN_MOUNT.path) {
-    throw new LogicalError("invalid_request", "token credential backend cannot be disabled, moved or mounted twice");
+    if (what === "mount") checkFree([], at);
+    throw new LogicalError("invalid_request", `token credential backend cannot be ${UNDOING[what]}`);
   }
   const strange = isAuthMount({ path: at }) ? category !== "auth" : RESERVED.some((name) => at.startsWith(name));
-  if (strange) throw new LogicalError("invalid_request", `cannot mount or unmount "${at}"`);
+  if (strange) throw new LogicalError("invalid_request", `cannot ${what} "${at}"`);
 }
+
+const UNDOING = { mount: "mounted", unmount: "disabled", remount: "moved" } as const;
 
 /** Throws `LogicalError` for what is no mount of its own: the server itself, and what lies in each token. */
 export function checkTunable(at: string): void {
@@ -77,6 +80,7 @@ export function withMountTuned(state: MountTableState, entry: MountEntry): Mount
 function checkFree(mounts: readonly MountEntry[], at: string): void {
   const conflict = [...mounts, TOKEN_MOUNT].find(({ path }) => path.startsWith(at) || at.startsWith(path));
   if (conflict !== undefined) {
-    throw new LogicalError("invalid_request", `path is already in use at ${conflict.path}`, { fromState: true });
+    const shown = isAuthMount(conflict) ? conflict.path.slice(AUTH_PREFIX.length) : conflict.path;
+    throw new LogicalError("invalid_request", `path is already in use at ${shown}`, { fromState: true });
   }
 }

@@ -9,7 +9,7 @@ import {
   parseDuration,
   type UserLockout,
 } from "@strongroom/logical";
-import { isAuthMount, type MountEntry } from "../mount-entry.ts";
+import { isAuthMount, type MountEntry, TOKEN_MOUNT } from "../mount-entry.ts";
 
 /** Tuning takes these from the body itself, mounting from its member `config`. */
 export const CONFIG_FIELDS = {
@@ -83,7 +83,7 @@ export function withConfig(entry: MountEntry, config: ConfigFields): MountEntry 
     listingVisibility:
       visibility === undefined
         ? entry.listingVisibility
-        : oneOf(VISIBILITIES, visibility, 'listing_visibility must be "hidden" or "unauth"'),
+        : oneOf(VISIBILITIES, visibility, `invalid listing_visibility ${visibility}: it is "hidden" or "unauth"`),
     passthroughRequestHeaders: headerNames(config, "passthrough_request_headers") ?? entry.passthroughRequestHeaders,
     allowedResponseHeaders: headerNames(config, "allowed_response_headers") ?? entry.allowedResponseHeaders,
     auditNonHmacRequestKeys: list(config, "audit_non_hmac_request_keys") ?? entry.auditNonHmacRequestKeys,
@@ -103,6 +103,10 @@ function authConfig(entry: MountEntry, config: ConfigFields): Pick<MountEntry, "
   if (!isAuthMount(entry)) {
     if (type === "" && lockout === undefined) return { tokenType, userLockout };
     throw new LogicalError("invalid_field", "token_type and user_lockout_config are for auth methods only");
+  }
+  if (type !== "" && entry.path === TOKEN_MOUNT.path) {
+    // A client says of each token what it is to be.
+    throw new LogicalError("invalid_field", "'token_type' cannot be set for 'token' or 'ns_token' auth mounts");
   }
   return {
     tokenType: type === "" ? tokenType : oneOf(TOKEN_TYPES, type, `invalid value for "token_type"`),

@@ -77,7 +77,7 @@ function findView(table: MountTable, category: MountCategory, fields: Fields<typ
   const views = [table.system, table.token, ...table.byPath.values()];
   const view = views.find(({ entry }) => entry.path === at);
   if (view === undefined) {
-    throw new LogicalError("invalid_request", `tune of path "${at}": no mount entry found`, { fromState: true });
+    throw new LogicalError("invalid_request", `tune of path "${at}" failed: no mount entry found`, { fromState: true });
   }
   return view;
 }

@@ -77,7 +77,7 @@ describe.each(ROLES)("asked of the %s", (role) => {
         expect(await refusal(node, `sys/auth/${at}`, { type: "people" }), at).toMatch(/^invalid_request/);
       }
       expect(await refusal(node, "sys/mounts/auth/x", { type: "kv", options: { version: "2" } })).toBe(
-        'invalid_request: cannot mount or unmount "auth/x/"',
+        'invalid_request: cannot mount "auth/x/"',
       );
     });
   });
@@ -164,7 +164,8 @@ describe.each(ROLES)("asked of the %s", (role) => {
         ["sys/mounts/kv/tune", { options: { version: "9" } }],
         ["sys/mounts/kv/tune", { token_type: "batch" }],
         ["sys/mounts/kv/tune", { audit_non_hmac_request_keys: Array.from({ length: 101 }, (_, i) => `k${i}`) }],
-        ["sys/auth/token/tune", { token_type: "odd" }],
+        // Each creation of a token says what it is to be.
+        ["sys/auth/token/tune", { token_type: "batch" }],
         ["sys/auth/token/tune", { user_lockout_config: { nonsense: 1 } }],
         ["sys/auth/token/tune", { user_lockout_config: { lockout_threshold: -1 } }],
       ];
@@ -230,12 +231,12 @@ describe.each(ROLES)("asked of the %s", (role) => {
         ["c", "a", "path is already in use at a/b/"],
         ["c", "a/b/d", "path is already in use at a/b/"],
         ["none", "d", 'no matching mount at "none/"'],
-        ["c", "sys/d", 'cannot mount or unmount "sys/d/"'],
-        ["sys", "d", 'cannot mount or unmount "sys/"'],
+        ["c", "sys/d", 'cannot mount "sys/d/"'],
+        ["sys", "d", 'cannot remount "sys/"'],
         ["c", "auth/d", "cannot become"],
         ["auth/p", "d", "cannot become"],
         ["auth/token", "auth/d", "token credential backend"],
-        ["auth/p", "auth/token/d", "path is already in use at auth/token/"],
+        ["auth/p", "auth/token/d", "path is already in use at token/"],
         ["c", "c/", "the same as"],
         [undefined, "c", "must be specified"],
         ["c", "..", "a mount's path is made of"],

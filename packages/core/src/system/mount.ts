@@ -54,7 +54,7 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
         handler: async (context, _request, fields) => {
           const { transaction, nowMs, entropy } = SystemContext.of(context);
           const at = mountPathOf(category, fields.get("path"));
-          checkReserved(category, at);
+          checkReserved(category, at, "mount");
           const type = fields.get("type") || fields.get("plugin_name") || "";
           if (type === "") throw new LogicalError("invalid_request", "backend type must be specified as a string");
           if (fields.get("plugin_version") !== "") {
@@ -81,7 +81,7 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
         handler: (context, _request, fields) => {
           const { transaction } = SystemContext.of(context);
           const at = mountPathOf(category, fields.get("path"));
-          checkReserved(category, at);
+          checkReserved(category, at, "unmount");
           const { state } = mounts.table(transaction, "write");
           if (state.mounts.every((entry) => entry.path !== at)) return { kind: "empty" };
           mounts.change(transaction, (current) => withoutMount(current, at));

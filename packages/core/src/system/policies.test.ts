@@ -83,9 +83,13 @@ describe.each(ROLES)("asked of the %s", (role) => {
       for (const name of ["root", "ROOT", "response-wrapping"]) {
         expect(await refusal(put(name, APP))).toBe(`invalid_request: cannot update "${name.toLowerCase()}" policy`);
       }
-      for (const name of ["root", "Default", "response-wrapping"]) {
+      for (const [name, shown] of [
+        ["root", '"root"'],
+        ["Default", "default"],
+        ["response-wrapping", '"response-wrapping"'],
+      ]) {
         expect(await refusal(node.call("delete", `sys/policies/acl/${name}`))).toBe(
-          `invalid_request: cannot delete "${name.toLowerCase()}" policy`,
+          `invalid_request: cannot delete ${shown} policy`,
         );
       }
       for (const name of [" root", "root ", "rоot", "a,b", "-a"]) {

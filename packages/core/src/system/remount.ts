@@ -28,8 +28,8 @@ export function remountPath({ mounts }: SystemServices): SystemPath {
           if (from.path === to.path) {
             throw new LogicalError("invalid_request", "invalid destination mount: path is the same as the source's");
           }
-          checkReserved(from.category, from.path);
-          checkReserved(to.category, to.path);
+          checkReserved(from.category, from.path, "remount");
+          checkReserved(to.category, to.path, "mount");
           mounts.change(transaction, (state) => withMountMoved(state, from.path, to.path));
           const id = randomUuid(entropy);
           mounts.recordMove(transaction, { id, from: from.path, to: to.path });
@@ -69,7 +69,8 @@ export function remountStatusPath({ mounts }: SystemServices): SystemPath {
 
 function placeOf(raw: string | undefined): { readonly category: MountCategory; readonly path: string } {
   const given = (raw ?? "").replace(/^\//, "");
-  if (given === "") throw new LogicalError("invalid_request", "both 'from' and 'to' path must be specified");
+  if (given === "")
+    throw new LogicalError("invalid_request", "both 'from' and 'to' path must be specified as a string");
   if (!given.startsWith(AUTH_PREFIX)) return { category: "secret", path: mountPathOf("secret", given) };
   return { category: "auth", path: mountPathOf("auth", given.slice(AUTH_PREFIX.length)) };
 }

@@ -111,7 +111,7 @@ function typeOf(asked: string, role: TokenRole | undefined): "service" | "batch"
     case "":
       return role?.tokenType === "default-batch" ? "batch" : "service";
     default:
-      throw refused(`invalid "type" value "${asked}"`);
+      throw refused("invalid 'token_type' value");
   }
 }
 
@@ -136,7 +136,10 @@ const ID = /^[!#-[\]-~]{1,512}$/;
 
 function checkId(id: string, sudo: boolean): void {
   if (!sudo) throw refused("root or sudo privileges required to specify token id");
-  if (id.includes(".")) throw refused("custom token ID cannot have any dots in its value");
+  for (const prefix of ["hvs.", "s."]) {
+    if (id.startsWith(prefix)) throw refused(`custom token ID cannot have the '${prefix}' prefix`);
+  }
+  if (id.includes(".")) throw refused("custom token ID cannot have a '.' in the value");
   // What JSON would escape stands in no token.
   if (!ID.test(id)) throw refused("a custom token ID is made of printable ASCII characters without blanks");
 }

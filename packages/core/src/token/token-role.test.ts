@@ -96,9 +96,17 @@ describe.each(ROLES)("asked of the %s", (role) => {
         { token_num_uses: -1 },
         { path_suffix: "a/b" },
         { token_period: "-1h" },
+        // None of which a batch token can be, so that no token could be made.
+        { token_type: "batch" },
+        { token_type: "batch", orphan: true },
+        { token_type: "batch", orphan: true, renewable: false, token_period: "1h" },
+        { token_type: "batch", orphan: true, renewable: false, token_explicit_max_ttl: "1h" },
       ]) {
         expect(await world.code("update", "auth/token/roles/x", { body }), JSON.stringify(body)).toMatch(/^invalid_/);
       }
+      const batch = { token_type: "batch", orphan: true, renewable: false };
+      expect(await world.code("update", "auth/token/roles/batch", { body: batch })).toBe("ok");
+      expect(await world.code("update", "auth/token/create/batch", { body: { policies: ["app"] } })).toBe("ok");
       expect(await world.code("update", "auth/token/roles/.x", { body: {} })).toMatch(/^invalid_/);
     });
   });

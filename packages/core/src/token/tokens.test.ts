@@ -74,6 +74,11 @@ describe.each(ROLES)("asked of the %s", (role) => {
         await ids("read", { token }),
         await ids("read", { query: new Map([["token", [token]]]) }),
       ]).toEqual(Array.from({ length: 5 }, () => accessor));
+      expect(await lookup(world.nodes[0].rootToken)).toMatchObject({
+        issue_time: "2030-01-01T00:00:00Z",
+        renewable: false,
+        expire_time: null,
+      });
     });
 
     it("stands in no row in clear, nor does what is asked by it; its lease and indexes name it by a keyed hash", async () => {
@@ -102,7 +107,7 @@ describe.each(ROLES)("asked of the %s", (role) => {
         [{ ttl: "300ms" }, "invalid_field: ttl is less than a second, which would mean none"],
         [{ ttl: "1e9" }, 'invalid_field: ttl must be a duration, as 90 or "1h30m"'],
         [{ ttl: 9_223_372_036_854_776_000 }, 'invalid_field: ttl must be a duration, as 90 or "1h30m"'],
-        [{ type: "root" }, 'invalid_request: invalid "type" value "root"'],
+        [{ type: "root" }, "invalid_request: invalid 'token_type' value"],
       ];
       for (const [body, code] of refusals) {
         expect(await world.code("update", "auth/token/create", { body, ...by }), JSON.stringify(body)).toBe(code);
@@ -321,7 +326,7 @@ describe.each(ROLES)("asked of the %s", (role) => {
       );
       expect(await world.code("update", "auth/token/renew-self")).toBe("invalid_request: lease is not renewable");
       expect(await world.code("update", "auth/token/renew", { body: { token: "hvs.none" } })).toBe(
-        "permission_denied: bad token",
+        "invalid_request: token not found",
       );
     });
   });

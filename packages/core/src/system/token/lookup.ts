@@ -102,7 +102,7 @@ function tokenBody(entry: TokenEntry, id: Uint8Array, nowMs: number): { [key: st
     explicit_max_ttl: entry.explicitMaxTtlSeconds,
     // A token that was found consists of the characters that tokens are made of.
     id: textJson(id),
-    ...(ends ? { issue_time: formatTimestamp(entry.creationTimeMs) } : undefined),
+    issue_time: formatTimestamp(entry.creationTimeMs),
     ...(renewed
       ? {
           last_renewal: formatTimestamp(entry.issueTimeMs),
@@ -115,7 +115,7 @@ function tokenBody(entry: TokenEntry, id: Uint8Array, nowMs: number): { [key: st
     path: entry.path,
     ...(entry.periodSeconds === 0 ? undefined : { period: entry.periodSeconds }),
     policies: entry.policies,
-    ...(ends ? { renewable: entry.renewable } : undefined),
+    renewable: ends && entry.renewable,
     ...(entry.role === "" ? undefined : { role: entry.role }),
     ttl: ends ? Math.max(0, Math.floor((entry.expireTimeMs - nowMs) / 1000)) : 0,
     type: entry.type,

@@ -9,7 +9,6 @@ import {
   type TokenGrant,
 } from "@strongroom/logical";
 import { present, utf8 } from "@strongroom/runtime";
-import { PermissionDeniedError } from "../../errors.ts";
 import { findMount } from "../../mounts.ts";
 import { renewToken } from "../../token/renew-token.ts";
 import type { TokenEntry } from "../../token/token-entry.ts";
@@ -61,7 +60,7 @@ export function tokenRenewPath(services: SystemServices): SystemPath {
           if (isBatchId(clientToken)) throw batch();
           const hash = store.hash(clientToken);
           const entry = store.live(transaction, hash, "write", nowMs);
-          if (entry === undefined) throw new PermissionDeniedError("bad token");
+          if (entry === undefined) throw new LogicalError("invalid_request", "token not found", { fromState: true });
           return renew(services, context, { hash, entry, clientToken }, fields.get("increment"));
         },
       },

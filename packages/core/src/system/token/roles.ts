@@ -117,7 +117,7 @@ function changed(role: TokenRole, fields: Fields<typeof FIELDS>): TokenRole {
   if (Networks.parse(boundCidrs) === undefined) {
     throw new LogicalError("invalid_request", "token_bound_cidrs are addresses, or networks as 10.0.0.0/8");
   }
-  return {
+  const next: TokenRole = {
     allowedPolicies: fields.get("allowed_policies") ?? role.allowedPolicies,
     disallowedPolicies: fields.get("disallowed_policies") ?? role.disallowedPolicies,
     allowedPoliciesGlob: fields.get("allowed_policies_glob") ?? role.allowedPoliciesGlob,
@@ -133,6 +133,22 @@ function changed(role: TokenRole, fields: Fields<typeof FIELDS>): TokenRole {
     numUses,
     tokenType: typeOf(fields.get("token_type")) ?? role.tokenType,
   };
+  checkBatch(next);
+  return next;
+}
+
+/** A batch token has none of these, so that such a role would make none at all. */
+function checkBatch(role: TokenRole): void {
+  if (role.tokenType !== "batch") return;
+  const kinds = [
+    ["non-orphan tokens", !role.orphan],
+    ["periodic tokens", role.periodSeconds > 0],
+    ["renewable tokens", role.renewable],
+    ["tokens with an explicit max TTL", role.explicitMaxTtlSeconds > 0],
+  ] as const;
+  const wrong = kinds.find(([, is]) => is);
+  if (wrong === undefined) return;
+  throw new LogicalError("invalid_request", `'token_type' cannot be 'batch' when role is set to generate ${wrong[0]}`);
 }
 
 function duration(
@@ -147,7 +163,8 @@ function duration(
 function typeOf(asked: string | undefined): TokenRole["tokenType"] | undefined {
   if (asked === undefined || asked === "" || asked === "default") return undefined;
   const type = TYPES.find((known) => known === asked);
-  if (type === undefined) throw new LogicalError("invalid_request", `token_type must be one of ${TYPES.join(", ")}`);
+  if (type === undefined)
+    throw new LogicalError("invalid_request", `invalid 'token_type' value ${JSON.stringify(asked)}`);
   return type;
 }
 

@@ -41,7 +41,7 @@ function pathOf(pattern: string, captures: FieldSchemas): SystemPath {
         handler: (_context, _request, given) => {
           const name = (given.get("urlalgorithm") ?? given.get("algorithm")) as string;
           const algorithm = ALGORITHMS.get(name);
-          if (algorithm === undefined) throw new LogicalError("invalid_request", `unsupported algorithm "${name}"`);
+          if (algorithm === undefined) throw new LogicalError("invalid_request", `unsupported algorithm ${name}`);
           const format = given.get("format") as string;
           if (format !== "hex" && format !== "base64") {
             throw new LogicalError(
@@ -63,7 +63,8 @@ function pathOf(pattern: string, captures: FieldSchemas): SystemPath {
 }
 
 function inputOf(text: string | undefined): Uint8Array {
-  const bytes = Buffer.from(text ?? "", "base64");
-  if (text !== undefined && /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0) return bytes;
+  if (text === undefined) return new Uint8Array(0);
+  const bytes = Buffer.from(text, "base64");
+  if (/^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0) return bytes;
   throw new LogicalError("invalid_request", "unable to decode input as base64");
 }
