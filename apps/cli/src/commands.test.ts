@@ -216,7 +216,7 @@ describe("read, write, list and delete", () => {
   });
 
   it("list", async () => {
-    harness.routes = { "GET /v1/secret/metadata/": [200, { data: { keys: ["a", "b"] } }] };
+    harness.routes = { "GET /v1/secret/metadata": [200, { data: { keys: ["a", "b"] } }] };
     expect((await harness.run(["list", "-format=raw", "secret/metadata/"])).out).toBe("a\nb\n");
   });
 

@@ -137,6 +137,23 @@ describe("a node that is behind", () => {
     expect(await wireCode(other.call("update", "secret/data/a", { token, body: fresh }))).toBe("ok");
   });
 
+  it("decides a cas after an acknowledged write elsewhere by that write", async () => {
+    const { node, other, behind, token } = await twoNodes();
+    const put = (n: number, cas: number): Promise<string> =>
+      wireCode(other.call("update", "secret/data/a", { token, body: { data: { n }, options: { cas } } }));
+    behind.fallBehind();
+    await node.call("update", "secret/data/a", { body: { data: { n: 2 } } });
+    // What the lagging node holds says 1, which was right before the write.
+    expect(await put(3, 1)).toMatch(/^check_and_set_mismatch/);
+    behind.fallBehind();
+    await node.call("update", "secret/data/a", { body: { data: { n: 3 } } });
+    expect(await put(4, 3)).toBe("ok");
+    behind.fallBehind();
+    await node.call("delete", "secret/metadata/a");
+    expect(await put(1, 4)).toMatch(/^check_and_set_mismatch/);
+    expect(await put(1, 0)).toBe("ok");
+  });
+
   it("a read that races ten writes and the pruning of its version shows a whole version, none older than the request", async () => {
     const { node, other, behind, token } = await twoNodes();
     await node.call("update", "secret/metadata/a", { body: { max_versions: 3 } });

@@ -1,3 +1,4 @@
+import { apiPath } from "../api-path.ts";
 import { type Command, defineCommand, EXIT } from "../command.ts";
 import { print } from "../output.ts";
 import { queryArguments } from "../query-arguments.ts";
@@ -11,7 +12,8 @@ export const deletePath: Command = defineCommand({
   flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },
   positional: { min: 1, max: 64 },
   async run(context, { flags, positional }) {
-    const [path = "", ...parameters] = positional;
+    const [typed = "", ...parameters] = positional;
+    const path = apiPath(typed);
     const request = { method: "DELETE", path, query: queryArguments(parameters) } as const;
     const response = await new ServerApi(connectionFrom(context, flags)).call(request);
     const format = formatFrom(context, flags.format);

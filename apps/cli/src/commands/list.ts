@@ -1,3 +1,4 @@
+import { apiPath } from "../api-path.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { printKeys } from "../output.ts";
 import { RemoteError, ServerApi } from "../server-api.ts";
@@ -11,7 +12,7 @@ export const list: Command = defineCommand({
   flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },
   positional: { min: 1, max: 1 },
   async run(context, { flags, positional }) {
-    const path = positional[0] ?? "";
+    const path = apiPath(positional[0] ?? "");
     const response = await new ServerApi(connectionFrom(context, flags)).call({ method: "LIST", path }, [404]);
     if (response.status === 404) throw new RemoteError(`No value found at ${path}`, 404);
     return printKeys(context, formatFrom(context, flags.format), response.json ?? {});

@@ -1,3 +1,4 @@
+import { apiPath } from "../api-path.ts";
 import { type Command, defineCommand, EXIT } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
 import { printSecret } from "../secret-output.ts";
@@ -12,7 +13,8 @@ export const patch: Command = defineCommand({
   flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG, ...FIELD_FLAG },
   positional: { min: 2, max: 1024 },
   async run(context, { flags, positional }) {
-    const [path = "", ...data] = positional;
+    const [typed = "", ...data] = positional;
+    const path = apiPath(typed);
     const body = await dataArguments(context, data);
     const response = await new ServerApi(connectionFrom(context, flags)).call({ method: "PATCH", path, body });
     const format = formatFrom(context, flags.format);

@@ -1,3 +1,4 @@
+import { apiPath } from "../api-path.ts";
 import { type Command, defineCommand, EXIT } from "../command.ts";
 import { display, print } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
@@ -12,7 +13,7 @@ export const pathHelp: Command = defineCommand({
   flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },
   positional: { min: 1, max: 1 },
   async run(context, { flags, positional }) {
-    const path = (positional[0] ?? "").replace(/\/+$/, "");
+    const path = apiPath(positional[0] ?? "");
     const api = new ServerApi(connectionFrom(context, flags));
     const body = (await api.call({ method: "GET", path, query: { help: "1" } })).json ?? {};
     const format = formatFrom(context, flags.format);

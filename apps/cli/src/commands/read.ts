@@ -1,3 +1,4 @@
+import { apiPath } from "../api-path.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { queryArguments } from "../query-arguments.ts";
 import { printSecret } from "../secret-output.ts";
@@ -14,7 +15,8 @@ export const read: Command = defineCommand({
   positional: { min: 1, max: 64 },
   async run(context, { flags, positional }) {
     const format = formatFrom(context, flags.format);
-    const [path = "", ...parameters] = positional;
+    const [typed = "", ...parameters] = positional;
+    const path = apiPath(typed);
     const api = new ServerApi(connectionFrom(context, flags));
     const request = { method: "GET", path, query: queryArguments(parameters) } as const;
     const response = await api.call(request, [404]);

@@ -1,3 +1,4 @@
+import { apiPath } from "../api-path.ts";
 import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
 import { printSecret } from "../secret-output.ts";
@@ -19,7 +20,8 @@ export const write: Command = defineCommand({
   },
   positional: { min: 1, max: 1024 },
   async run(context, { flags, positional }) {
-    const [path = "", ...data] = positional;
+    const [typed = "", ...data] = positional;
+    const path = apiPath(typed);
     if (data.length === 0 && !flags.force) {
       throw new LocalError("No data given. Give key=value, @file or -, or -force to write without data.");
     }
