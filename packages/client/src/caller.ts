@@ -159,6 +159,7 @@ class Tries {
         code: "outcome_unknown",
         address: this.#uncertain.error.address,
         grpcStatus: this.#uncertain.error.grpcStatus,
+        recordedAs: this.#uncertain.error.recordedAs,
         cause: last.error,
       },
     );
@@ -176,8 +177,14 @@ const REFUSALS: ReadonlySet<number> = new Set([
 /** A write that no node took, or that was dropped: for the caller that is one and the same. */
 function notCommitted(error: CallError): NotCommittedError {
   if (error instanceof NotCommittedError) return error;
-  const { address, grpcStatus } = error;
-  return new NotCommittedError(error.message, { code: "not_committed", address, grpcStatus, cause: error });
+  const { address, grpcStatus, recordedAs } = error;
+  return new NotCommittedError(error.message, {
+    code: "not_committed",
+    address,
+    grpcStatus,
+    recordedAs,
+    cause: error,
+  });
 }
 
 /** Whether a server judged the request itself; not its id, which says nothing of what became of it. */

@@ -91,6 +91,7 @@ describe("a call", () => {
     const error = await failureOf(kv.put("a", {}));
     expect(error).toBeInstanceOf(expected);
     expect(error).toMatchObject({ code: code ?? "refused", address: nodes[0].address, grpcStatus });
+    expect(error.recordedAs).toBe(code === undefined ? undefined : `recorded-${code}`);
     expect(second.tokens).toEqual([]);
   });
 });

@@ -15,6 +15,8 @@ export interface CallFailure {
   readonly address: string;
   /** The number of gRPC's status. */
   readonly grpcStatus: number;
+  /** The id under which the server's audit has the call, where a server spoke. */
+  readonly recordedAs?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -23,12 +25,14 @@ export class CallError extends StrongroomError {
   readonly code: string;
   readonly address: string;
   readonly grpcStatus: number;
+  readonly recordedAs: string | undefined;
 
   constructor(message: string, failure: CallFailure) {
     super(message, { cause: failure.cause });
     this.code = failure.code;
     this.address = failure.address;
     this.grpcStatus = failure.grpcStatus;
+    this.recordedAs = failure.recordedAs;
   }
 }
 

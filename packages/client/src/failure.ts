@@ -12,6 +12,8 @@ import {
 
 /** Trailing metadata that carries an error's stable code. */
 const CODE_METADATA = "strongroom-code";
+/** And the id under which the audit has the call. */
+const REQUEST_ID_METADATA = "strongroom-request-id";
 
 /** A try that failed. */
 export interface Failure {
@@ -45,7 +47,8 @@ export function readFailure(thrown: Error, address: string): Failure {
   }
   const remoteCode = thrown.metadata.get(CODE_METADATA)[0];
   if (typeof remoteCode !== "string") return unspoken(thrown, address);
-  const failure = { code: remoteCode, address, grpcStatus: thrown.code, cause: thrown };
+  const recordedAs = thrown.metadata.get(REQUEST_ID_METADATA)[0]?.toString();
+  const failure = { code: remoteCode, address, grpcStatus: thrown.code, recordedAs, cause: thrown };
   return { error: errorOf(thrown.details, failure), kind: RETRIED[remoteCode] ?? "final" };
 }
 

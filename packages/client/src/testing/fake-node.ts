@@ -57,6 +57,7 @@ export async function startFakeNode(
             if (!(error instanceof Refusal)) throw error;
             const metadata = new Metadata();
             if (error.code !== undefined) metadata.set("strongroom-code", error.code);
+            metadata.set("strongroom-request-id", `recorded-${error.code ?? "so"}`);
             reply({ code: error.status, details: error.message, metadata });
           },
         );
