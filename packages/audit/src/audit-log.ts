@@ -177,10 +177,14 @@ export class AuditLog {
         "the audit record of this request was lost to a failing disk, so it is not answered",
       );
     }
-    const text = response === undefined ? "" : responseJson(response, to.mount, to.isList, this.#options());
+    const options = this.#options();
+    const given = response?.auth === undefined ? "" : authJson(encodeAuth(response.auth, options), undefined);
+    const text = responseJson(response ?? NOTHING, to.mount, to.isList, options, given);
     const member = text === "" ? "" : `,"response":${text}`;
+    // Of a login it is known by now who it was.
+    const auth = to.auth !== "" || given === "" ? to.auth : `,"auth":${given}`;
     this.#writer.add(
-      `{"time":"${this.#writer.time()}","type":"response"${to.auth}${to.request}${member}${errorJson(error)}`,
+      `{"time":"${this.#writer.time()}","type":"response"${auth}${to.request}${member}${errorJson(error)}`,
     );
     this.#responses.observe(this.#clock.monotonicMs() - startMs);
   }
@@ -332,6 +336,8 @@ export class AuditLog {
   }
 }
 
+/** What an answer without a body says. */
+const NOTHING: AuditResponse = {};
 const DONE: Promise<void> = Promise.resolve();
 
 function errorJson(error: string | undefined): string {

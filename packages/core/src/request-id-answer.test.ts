@@ -31,6 +31,7 @@ const result: fc.Arbitrary<CoreResult> = fc.oneof(
       auth: fc.record({
         clientToken: fc.uint8Array(),
         accessor: fc.string(),
+        displayName: fc.string(),
         policies: fc.array(fc.string()),
         tokenPolicies: fc.array(fc.string()),
         identityPolicies: fc.array(fc.string()),

@@ -49,6 +49,8 @@ export interface AuthInfo {
   readonly clientToken: Uint8Array;
   /** Empty for a batch token. */
   readonly accessor: string;
+  /** Told to the audit alone. Missing in an answer that an older server kept. */
+  readonly displayName?: string;
   /** The token's and its identity's. */
   readonly policies: readonly string[];
   readonly tokenPolicies: readonly string[];

@@ -84,6 +84,7 @@ describe("a record", () => {
     const json = requestJson(REQUEST, encodeAuth(AUTH, options), options);
     expect(keysOf(json)).toEqual([
       "id",
+      "client_id",
       "operation",
       "mount_point",
       "mount_type",
@@ -101,15 +102,22 @@ describe("a record", () => {
       "headers",
     ]);
     expect(JSON.parse(json)).toMatchObject({
+      client_id: "e1",
       namespace: { id: "root" },
       data: { note: "clear", data: { pw: hmac("s3cret"), n: 1 } },
     });
   });
 
+  it("names a client without an entity by its policies, as Vault does", () => {
+    const idOf = (policies: readonly string[]): string => encodeAuth({ policies }, options).clientId;
+    // As OpenBao 2.7 has them.
+    expect(idOf(["root"])).toBe("0DHqvq2D77kL2/JTPSZkTMJbkFVmUu0TzMi0jiXcFy8=");
+    expect(idOf(["zeta", "default", "alpha"])).toBe("jwPYr3gqR2nXCKiRRXd8jsXLFIi6RextQ5CBAL39ow4=");
+  });
+
   it("has the members of Vault's response, in Vault's order", () => {
     const json = responseJson(
       {
-        auth: { clientToken: utf8("hvs.new"), accessor: "new" },
         data: { data: new RawJson(utf8('{"pw":"s3cret"}')), metadata: { created_time: "2030-01-01T00:00:00Z" } },
         leaseId: "secret/x/1",
         warnings: ["careful"],
@@ -126,6 +134,7 @@ describe("a record", () => {
       MOUNT,
       false,
       options,
+      authJson(encodeAuth({ clientToken: utf8("hvs.new"), accessor: "new" }, options), undefined),
     );
     expect(keysOf(json)).toEqual([
       "auth",

@@ -2,6 +2,7 @@
  * Records in Vault's shape: its members, in its order, and nothing where Vault leaves an empty member out. Written by
  * concatenation, since a request's record and its response's share most of their text.
  */
+import { createHash } from "node:crypto";
 import { encodeJson, formatTimestamp, type JsonValue, RawJson } from "@strongroom/logical";
 import type { AuditSalt } from "../salt.ts";
 import { hashedData } from "./leaf-hasher.ts";
@@ -23,6 +24,8 @@ export interface EncodedAuth {
   readonly after: string;
   readonly clientToken: string;
   readonly accessor: string;
+  /** Of `request`, whose member it is. */
+  readonly clientId: string;
 }
 
 export function encodeAuth(auth: AuditAuth, options: EncodeOptions): EncodedAuth {
@@ -44,7 +47,17 @@ export function encodeAuth(auth: AuditAuth, options: EncodeOptions): EncodedAuth
     .text("token_type", auth.tokenType)
     .number("token_ttl", auth.tokenTtlSeconds)
     .text("token_issue_time", auth.tokenIssueTimeMs === undefined ? "" : formatTimestamp(auth.tokenIssueTimeMs));
-  return { before: before.inner, after: after.inner, clientToken: token, accessor };
+  return { before: before.inner, after: after.inner, clientToken: token, accessor, clientId: clientIdOf(auth) };
+}
+
+/**
+ * Vault's name of who counts as one client: the entity, or without one all tokens with the same policies, by
+ * SHA-256(policies in order, joined by 0x7f ‖ 0x00 ‖ namespace).
+ */
+function clientIdOf({ entityId, policies = [] }: AuditAuth): string {
+  if (entityId !== undefined && entityId !== "") return entityId;
+  const named = `${[...policies].sort().join("\u007f")}\u0000root`;
+  return createHash("sha256").update(named).digest("base64");
 }
 
 /** The value of `auth`; empty where there is nothing to say. */
@@ -61,7 +74,10 @@ export function requestJson(request: AuditRequest, auth: EncodedAuth | undefined
   const { salt } = options;
   const { mount } = request;
   const token = auth?.clientToken ?? (request.clientToken === undefined ? "" : salt.hash(request.clientToken));
-  const members = new Members().plain("id", request.id).plain("operation", request.operation);
+  const members = new Members()
+    .plain("id", request.id)
+    .plain("client_id", auth?.clientId ?? "")
+    .plain("operation", request.operation);
   if (mount !== undefined) members.splice(mountJson(mount).request);
   return members
     .plain("client_token", token)
@@ -76,16 +92,16 @@ export function requestJson(request: AuditRequest, auth: EncodedAuth | undefined
     .object();
 }
 
-/** The value of `response`; empty where there is nothing to say. */
+/** The value of `response`; empty where there is nothing to say. `granted`: its `auth`, as `authJson` has it. */
 export function responseJson(
   response: AuditResponse,
   mount: AuditMount | undefined,
   isList: boolean,
   options: EncodeOptions,
+  granted: string = "",
 ): string {
   const { salt } = options;
-  const members = new Members();
-  if (response.auth !== undefined) members.json("auth", authJson(encodeAuth(response.auth, options), undefined));
+  const members = new Members().json("auth", granted);
   if (mount !== undefined) members.splice(mountJson(mount).response);
   if (response.leaseId !== undefined && response.leaseId !== "")
     members.json("secret", `{"lease_id":${quote(response.leaseId)}}`);

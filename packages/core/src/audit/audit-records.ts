@@ -75,6 +75,7 @@ function newAuth(auth: AuthInfo): AuditAuth {
   return {
     clientToken: auth.clientToken,
     accessor: auth.accessor,
+    ...(auth.displayName === undefined ? undefined : { displayName: auth.displayName }),
     policies: auth.policies,
     tokenPolicies: auth.tokenPolicies,
     identityPolicies: auth.identityPolicies,

@@ -1,3 +1,4 @@
+import { userpassFactory } from "@strongroom/auth";
 import { fromUtf8, utf8 } from "@strongroom/runtime";
 import { kvFactory } from "@strongroom/secrets";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -133,6 +134,39 @@ describe.each(ROLES)("asked of the %s", (role) => {
           policies: ["default"],
         },
       });
+    });
+
+    it("that is answered without a body names its mount, as one that is refused does", async () => {
+      await node.call("delete", "secret/data/a");
+      await wireCode(node.call("read", "secret/data/none"));
+      await wireCode(node.call("update", "secret/data/a", { body: {} }));
+      const answers = records().filter(({ type }) => type === "response");
+      expect(answers.map(({ response }) => response?.["mount_point"])).toEqual(["secret/", "secret/", "secret/"]);
+      expect(answers.every(({ response }) => !("data" in (response ?? {})))).toBe(true);
+    });
+
+    it("that is a login says in its answer's record who it was", async () => {
+      const people = await openPair(role, [userpassFactory], {
+        kdf: {
+          hash: async (password) => fromUtf8(password),
+          verify: async (password, hash) => fromUtf8(password) === hash,
+        },
+      });
+      node = people.node;
+      await node.call("update", "sys/auth/userpass", { body: { type: "userpass" } });
+      await node.call("update", "auth/userpass/users/ann", { body: { password: "p", token_policies: "app" } });
+      seen = node.auditRecords().length;
+      await node.call("update", "auth/userpass/login/ann", { token: null, body: { password: "p" } });
+      await wireCode(node.call("update", "auth/userpass/login/ann", { token: null, body: { password: "no" } }));
+      const [asked, answered, , refused] = records();
+      expect(asked?.["auth"]).toBeUndefined();
+      expect(answered?.["auth"]).toMatchObject({
+        display_name: "userpass-ann",
+        policies: ["app", "default"],
+        metadata: { username: "ann" },
+      });
+      expect(answered?.["auth"]).toEqual(answered?.response?.["auth"]);
+      expect(refused?.["auth"]).toBeUndefined();
     });
 
     it("shows what its mount was tuned to show, and nothing else", async () => {

@@ -87,6 +87,7 @@ export function authInfo(entry: TokenEntry, clientToken: Uint8Array): AuthInfo {
   return {
     clientToken,
     accessor: entry.accessor,
+    displayName: entry.displayName,
     policies: entry.policies,
     tokenPolicies: entry.policies,
     identityPolicies: [],
