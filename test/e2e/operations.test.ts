@@ -115,8 +115,39 @@ describe("a rekey", () => {
       process.kill(pid, "SIGCONT");
     }
     await until(() => isSealed(asleep));
-    for (const key of shares.slice(0, 2)) await call(awake, "PUT", "sys/unseal", { key });
-    await until(async () => !(await isSealed(asleep)) && (await read(asleep, "before")) === "before");
+    await until(async () => {
+      for (const key of shares.slice(0, 2)) await call(awake, "PUT", "sys/unseal", { key });
+      return !(await isSealed(asleep));
+    });
+    expect(await read(asleep, "before")).toBe("before");
+  });
+});
+
+describe("a node that is sealed", () => {
+  it("opens when the workers that it had are gone, and not before: it loses no request from then on", async () => {
+    const leader = await cluster.leader();
+    const [sealed, other] = [0, 1, 2].filter((index) => index !== leader) as [number, number];
+    const failures: unknown[] = [];
+    for (let i = 0; i < 3; i++) {
+      const sealing = call(sealed, "PUT", "sys/seal");
+      await until(() => isSealed(sealed));
+      for (const key of shares.slice(0, 2)) await call(other, "PUT", "sys/unseal", { key });
+      await until(async () => !(await isSealed(sealed)));
+      const writers = Array.from({ length: 8 }, async (_, writer) => {
+        for (let j = 0; j < 25; j++)
+          await put(sealed, `reopened-${i}-${writer}-${j}`).catch((error: unknown) => failures.push(error));
+      });
+      await Promise.all(writers);
+      await sealing;
+    }
+    expect(failures).toEqual([]);
+  });
+
+  it("takes shares itself as soon as it has answered", async () => {
+    const leader = await cluster.leader();
+    await call(leader, "PUT", "sys/seal");
+    for (const key of shares.slice(0, 2)) await call(leader, "PUT", "sys/unseal", { key });
+    await until(async () => (await read(leader, "before")) === "before");
   });
 });
 

@@ -22,6 +22,7 @@ import { createLogger, type LogLevel } from "./logger.ts";
 import { ReplicaHost } from "./node/replica-host.ts";
 import { type NodeSettings, SettingsError } from "./node/settings.ts";
 import { WorkerHost } from "./node/worker-host.ts";
+import { WorkerTurnover } from "./node/worker-turnover.ts";
 import { prepareAuditDirectory } from "./wiring/audit.ts";
 
 export interface DevArguments {
@@ -49,6 +50,7 @@ export async function runDevServer(args: DevArguments): Promise<number> {
 async function serve(settings: NodeSettings, rootTokenId: string | undefined): Promise<number> {
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, fields: {} });
   const keys = SharedKeys.create();
+  const turnover = WorkerTurnover.create();
   const metrics = new MetricsRegistry();
   const ended = Promise.withResolvers<number>();
   const fail = (error: Error): void => {
@@ -81,7 +83,8 @@ async function serve(settings: NodeSettings, rootTokenId: string | undefined): P
     metricsText: async () => metricsText([metrics.snapshot()]),
     onCertified: () => void replica.certified().catch((error: unknown) => fail(asError(error))),
     // There is no other thread to take over: a development server that was sealed is opened with its share again.
-    restartWorkers: () => {},
+    turnover,
+    restartWorkers: async () => turnover.end(),
     onFatal: fail,
     reusePort: false,
     loopbackHostsOnly: true,

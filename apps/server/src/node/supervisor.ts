@@ -26,6 +26,7 @@ import type {
   WalThreadData,
   WorkerThreadData,
 } from "./thread-messages.ts";
+import { WorkerTurnover } from "./worker-turnover.ts";
 
 export interface SupervisorParts {
   readonly clock: Clock;
@@ -59,6 +60,7 @@ export class Supervisor {
   readonly #settings: NodeSettings;
   readonly #parts: SupervisorParts;
   readonly #keys: SharedKeys = SharedKeys.create();
+  readonly #turnover: WorkerTurnover = WorkerTurnover.create();
   readonly #workers = new Set<RunningWorker>();
   readonly #metricsWaiters = new Map<number, (snapshot: MetricsSnapshot) => void>();
   #replica: Worker | undefined;
@@ -129,6 +131,7 @@ export class Supervisor {
     const data: WorkerThreadData = {
       settings: this.#settings,
       keysBuffer: this.#keys.buffer,
+      turnoverBuffer: this.#turnover.buffer,
       replicaPort: port1,
       index,
     };
@@ -162,7 +165,7 @@ export class Supervisor {
       case "restart-workers":
         // One after the other: of two sealings at once each waits for the workers that the other started.
         this.#restarting = this.#restarting
-          .then(() => this.#restartWorkers())
+          .then(() => this.#restartWorkers(worker))
           .catch((error: unknown) => this.#fail(asError(error)));
         return;
       case "metrics":
@@ -181,15 +184,23 @@ export class Supervisor {
 
   /**
    * The new workers listen before the old ones end, so that the node answers all the time; the old ones have no keys any
-   * more, and the reply to whoever asked for the sealing leaves within their grace.
+   * more. The one that asked ends last, and the reply to whoever asked for the sealing leaves within its grace.
    */
-  async #restartWorkers(): Promise<void> {
+  async #restartWorkers(asking: RunningWorker): Promise<void> {
     if (this.#closing !== undefined) return;
     const old = [...this.#workers];
     const shared = this.#settings.sharesPorts;
     if (!shared) await this.#endWorkers(old, SEALING_GRACE_MS);
     if (this.#closing === undefined) await this.#startWorkers();
-    if (shared) await this.#endWorkers(old, SEALING_GRACE_MS);
+    if (shared) {
+      const others = old.filter((worker) => worker !== asking);
+      await this.#endWorkers(others, SEALING_GRACE_MS);
+      await this.#endWorkers(
+        old.filter((worker) => !others.includes(worker)),
+        SEALING_GRACE_MS,
+      );
+    }
+    this.#turnover.end();
   }
 
   async #endWorkers(ending: readonly RunningWorker[], graceMs: number): Promise<void> {

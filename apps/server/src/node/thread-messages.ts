@@ -18,6 +18,7 @@ export interface WalThreadData {
 export interface WorkerThreadData {
   readonly settings: NodeSettings;
   readonly keysBuffer: SharedArrayBuffer;
+  readonly turnoverBuffer: SharedArrayBuffer;
   readonly replicaPort: MessagePort;
   /** The first worker of a node handles its seal, admits nodes and does the leader's background work. */
   readonly index: number;

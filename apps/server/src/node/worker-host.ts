@@ -40,6 +40,7 @@ import { NodeDirectory } from "../wiring/node-directory.ts";
 import { NodeSealGate } from "../wiring/seal-gate.ts";
 import { SealHost } from "../wiring/seal-host.ts";
 import type { ListenerSettings, NodeSettings } from "./settings.ts";
+import type { WorkerTurnover } from "./worker-turnover.ts";
 
 export interface WorkerHostParts {
   readonly settings: NodeSettings;
@@ -54,7 +55,8 @@ export interface WorkerHostParts {
   /** All threads' metrics as one text. */
   readonly metricsText: () => Promise<string>;
   readonly onCertified: () => void;
-  readonly restartWorkers: () => void;
+  readonly turnover: WorkerTurnover;
+  readonly restartWorkers: () => Promise<void>;
   readonly onFatal: (error: Error) => void;
   /** Several workers share each port. */
   readonly reusePort: boolean;
@@ -65,6 +67,7 @@ export interface WorkerHostParts {
 
 interface Door {
   readonly address: { readonly host: string; readonly port: number };
+  stopListening(): Promise<void>;
   close(graceMs?: number): Promise<void>;
 }
 
@@ -114,6 +117,7 @@ export class WorkerHost {
       clusterName: settings.clusterName,
       joins: settings.joinToken !== undefined,
       isMember: () => identity.membership !== undefined,
+      turnover: parts.turnover,
       restartWorkers: parts.restartWorkers,
       clock,
       timers,
@@ -166,6 +170,11 @@ export class WorkerHost {
     this.#audit.reopenDevices();
   }
 
+  /** Takes no new connections from then on; what is connected is served on. Idempotent. */
+  async stopListening(): Promise<void> {
+    await Promise.all(this.#doors.map((door) => door.stopListening()));
+  }
+
   /** Answers what is under way, for at most `graceMs`, and takes nothing new. Idempotent. */
   async close(graceMs: number): Promise<void> {
     await Promise.all(this.#doors.map((door) => door.close(graceMs)));
@@ -207,13 +216,14 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     }),
     self,
     onCertified: parts.onCertified,
-    sealNode: () => parts.seal.seal(),
+    sealNode: () => parts.seal.takeKeysAway(),
+    turnover: parts.turnover,
     clock,
     timers,
     entropy,
     logger,
   });
-  await host.announceIfOpen();
+  await host.announce();
   const authenticator = new SharedCommandAuthenticator(parts.keys);
   serveTestimonies({
     store,
@@ -255,7 +265,8 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     logger,
   });
   const { joinToken } = parts.settings;
-  if (joinToken !== undefined && barrier.sealed) {
+  // A node that was sealed since it started was sealed by somebody.
+  if (joinToken !== undefined && barrier.sealed && parts.turnover.number === 0) {
     opening.ask(joinToken).catch((error: unknown) => logger.warn("this node stays sealed", { error: asError(error) }));
   }
   const autopilot = new Autopilot(DEFAULT_AUTOPILOT, {

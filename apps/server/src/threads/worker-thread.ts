@@ -7,8 +7,9 @@ import { nodeClock, nodeEntropy, nodeTimers } from "@strongroom/runtime/node";
 import { createLogger } from "../logger.ts";
 import type { FromWorkerThread, ToWorkerThread, WorkerThreadData } from "../node/thread-messages.ts";
 import { WorkerHost } from "../node/worker-host.ts";
+import { WorkerTurnover } from "../node/worker-turnover.ts";
 
-const { settings, keysBuffer, replicaPort, index } = workerData as WorkerThreadData;
+const { settings, keysBuffer, turnoverBuffer, replicaPort, index } = workerData as WorkerThreadData;
 const main = present(parentPort, "this file is run as a thread");
 const logger = createLogger({
   level: settings.logLevel,
@@ -19,6 +20,8 @@ const metrics = new MetricsRegistry();
 const tell = (message: FromWorkerThread): void => main.postMessage(message);
 const onFatal = (error: Error): void => tell({ type: "fatal", message: error.message });
 const waiting = new Map<number, (snapshots: readonly MetricsSnapshot[]) => void>();
+/** This worker was told to end, and takes no new connections. */
+const replaced = Promise.withResolvers<void>();
 let nextId = 1;
 
 async function allMetrics(): Promise<string> {
@@ -28,6 +31,12 @@ async function allMetrics(): Promise<string> {
     tell({ type: "all-metrics", id });
   });
   return metricsText(snapshots);
+}
+
+async function end(host: WorkerHost, graceMs: number): Promise<void> {
+  await host.stopListening();
+  replaced.resolve();
+  await host.close(graceMs);
 }
 
 try {
@@ -43,7 +52,11 @@ try {
     metrics,
     metricsText: allMetrics,
     onCertified: () => tell({ type: "certified" }),
-    restartWorkers: () => tell({ type: "restart-workers" }),
+    turnover: WorkerTurnover.attach(turnoverBuffer),
+    restartWorkers: () => {
+      tell({ type: "restart-workers" });
+      return replaced.promise;
+    },
     onFatal,
     reusePort: settings.sharesPorts,
     loopbackHostsOnly: false,
@@ -61,7 +74,7 @@ try {
         host.reopenAuditDevices();
         return;
       case "close":
-        host.close(message.graceMs).then(
+        end(host, message.graceMs).then(
           () => tell({ type: "closed" }),
           (error: unknown) => onFatal(asError(error)),
         );

@@ -7,6 +7,7 @@ import { nodeClock, nodeEntropy, nodeTimers } from "@strongroom/runtime/node";
 import { createEphemeralKey, openSealed } from "@strongroom/seal";
 import { MemoryStore } from "@strongroom/storage/testing";
 import { describe, expect, it } from "vitest";
+import { WorkerTurnover } from "../node/worker-turnover.ts";
 import { NodeSealGate } from "./seal-gate.ts";
 import { SHARE_CONTEXT } from "./seal-host.ts";
 
@@ -30,8 +31,9 @@ function gateOf(parts: { readonly joins?: boolean } = {}) {
     },
   };
   const keys = SharedKeys.create();
+  const turnover = WorkerTurnover.create();
   const barrier = new Barrier({}, { keys, entropy: nodeEntropy, logger: silentLogger });
-  barrier.seal = () => did.push("keys wiped");
+  barrier.seal = () => did.push(turnover.underWay ? "keys wiped, no opening" : "keys wiped");
   const gate = new NodeSealGate({
     store: new MemoryStore() as unknown as WorkerStore,
     cluster: cluster as ClusterClient,
@@ -40,7 +42,8 @@ function gateOf(parts: { readonly joins?: boolean } = {}) {
     clusterName: "c",
     joins: parts.joins ?? false,
     isMember: () => true,
-    restartWorkers: () => did.push("workers ended"),
+    turnover,
+    restartWorkers: async () => void did.push("workers ended"),
     clock: nodeClock,
     timers: nodeTimers,
     entropy: nodeEntropy,
@@ -59,7 +62,7 @@ describe("a node's seal", () => {
   it("ends verification and waits for the replica's answer, then wipes the keys, then ends the workers", async () => {
     const { gate, did } = gateOf();
     await gate.seal();
-    expect(did).toEqual(["replica told", "replica answered", "keys wiped", "workers ended"]);
+    expect(did).toEqual(["replica told", "replica answered", "keys wiped, no opening", "workers ended"]);
   });
 
   it("lets no share lie in a message between threads, and wipes the caller's", async () => {

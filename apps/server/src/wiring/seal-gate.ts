@@ -28,6 +28,8 @@ import {
   sealTo,
 } from "@strongroom/seal";
 import { CLUSTER_KEY, SEAL_RECORD_KEY, Transaction } from "@strongroom/storage";
+import type { WorkerTurnover } from "../node/worker-turnover.ts";
+import { callServed } from "./call-served.ts";
 import { uuidText } from "./ids.ts";
 import { decodeOwnRekeyStatus, encodeOwnRekeyBegin, encodeOwnRekeyShare, openOwnRekeyReply } from "./rekey-messages.ts";
 import { decodeStatus, OWN_METHOD, type OwnCeremonyStatus, SHARE_CONTEXT } from "./seal-host.ts";
@@ -43,8 +45,12 @@ export interface NodeSealGateParts {
   readonly joins: boolean;
   /** Whether a cluster has certified this node. */
   readonly isMember: () => boolean;
-  /** Has every worker of this node ended and started anew, once the reply is out. */
-  readonly restartWorkers: () => void;
+  readonly turnover: WorkerTurnover;
+  /**
+   * Has every worker of this node ended and started anew, and ends the turnover. Resolves when only new ones take connections;
+   * rejects never.
+   */
+  readonly restartWorkers: () => Promise<void>;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly entropy: Entropy;
@@ -52,14 +58,18 @@ export interface NodeSealGateParts {
 }
 
 const ASK_TIMEOUT_MS = 5_000;
-const ASK_PAUSE_MS = 20;
 const CLUSTER_ID_BYTES = 16;
 
 export class NodeSealGate implements SealGate {
   readonly #parts: NodeSealGateParts;
+  /** Of the workers, after the newest sealing. */
+  #replaced: Promise<void> = Promise.resolve();
+  /** That this worker came in. */
+  readonly #turnover: number;
 
   constructor(parts: NodeSealGateParts) {
     this.#parts = parts;
+    this.#turnover = parts.turnover.number;
   }
 
   async status(): Promise<SealStatus> {
@@ -159,30 +169,35 @@ export class NodeSealGate implements SealGate {
     }
   }
 
+  /** Whoever connects from then on finds workers that can be given shares. */
   async seal(): Promise<void> {
-    await this.#parts.cluster.keysWithdrawn();
-    this.#parts.barrier.seal();
-    this.#parts.logger.info("this node was sealed");
-    this.#parts.restartWorkers();
+    await this.takeKeysAway();
+    await this.#replaced;
+  }
+
+  /** As `seal`, for the node itself, which waits for no workers. */
+  async takeKeysAway(): Promise<void> {
+    const { cluster, turnover, barrier, logger, restartWorkers } = this.#parts;
+    await cluster.keysWithdrawn();
+    turnover.begin();
+    barrier.seal();
+    logger.info("this node was sealed");
+    this.#replaced = restartWorkers();
   }
 
   async #ask(method: string, payload: Uint8Array): Promise<OwnCeremonyStatus> {
     return decodeStatus(await this.#callHost(method, payload));
   }
 
-  /** Right after the start of a node, or of its workers, the one that handles the seal may come a moment later. */
-  async #callHost(method: string, payload: Uint8Array): Promise<Uint8Array> {
-    const { cluster, store, clock, timers } = this.#parts;
-    const deadlineMs = clock.monotonicMs() + ASK_TIMEOUT_MS;
-    for (;;) {
-      try {
-        return await cluster.call(store.nodeId, method, payload, { timeoutMs: deadlineMs - clock.monotonicMs() });
-      } catch (error) {
-        const early = error instanceof StrongroomError && error.code === "unserved";
-        if (!early || clock.monotonicMs() + ASK_PAUSE_MS > deadlineMs) throw error;
-      }
-      await new Promise<void>((resolve) => timers.after(ASK_PAUSE_MS, resolve));
-    }
+  /**
+   * Right after the start of a node, or of its workers, the one that handles the seal may come a moment later. One that is
+   * about to end cannot wait for its successor.
+   */
+  #callHost(method: string, payload: Uint8Array): Promise<Uint8Array> {
+    const { cluster, store, turnover } = this.#parts;
+    if (turnover.number === this.#turnover)
+      return callServed(this.#parts, { to: store.nodeId, method, payload, timeoutMs: ASK_TIMEOUT_MS });
+    return cluster.call(store.nodeId, method, payload, { timeoutMs: ASK_TIMEOUT_MS });
   }
 
   /** What this node's own state says. */

@@ -42,6 +42,8 @@ import {
   openSealed,
 } from "@strongroom/seal";
 import { CLUSTER_KEY, KEYRING_KEY, SEAL_RECORD_KEY } from "@strongroom/storage";
+import type { WorkerTurnover } from "../node/worker-turnover.ts";
+import { callServed } from "./call-served.ts";
 import { uuidText } from "./ids.ts";
 import type { NodeDirectory } from "./node-directory.ts";
 import { RekeyHost } from "./rekey-host.ts";
@@ -71,6 +73,8 @@ export interface SealHostParts {
   readonly onCertified: () => void;
   /** Takes the keys away from all threads of this node. */
   readonly sealNode: () => Promise<void>;
+  /** While it is under way this worker, and the one that follows it, take part in no ceremony. */
+  readonly turnover: WorkerTurnover;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly entropy: Entropy;
@@ -111,6 +115,15 @@ class ForeignCallerError extends StrongroomError {
   readonly code = "permission_denied";
 }
 
+/** As of a method that nobody serves: whoever asks, asks again. */
+class TurnoverError extends StrongroomError {
+  readonly code = "unserved";
+
+  constructor() {
+    super("the workers of this node, which was sealed, are being replaced; try again in a moment");
+  }
+}
+
 export class SealHost {
   readonly #parts: SealHostParts;
   readonly #ceremonies: CeremonyService;
@@ -130,9 +143,13 @@ export class SealHost {
     });
   }
 
-  /** After a start of this worker beside others that are open already, or of the replica: says that the keys are there. */
-  async announceIfOpen(): Promise<void> {
-    if (!this.#parts.barrier.sealed) await this.#publishKeys();
+  /**
+   * At the start of this worker, beside others that may be open already: tells the replica whether the keys are there. If they
+   * are not, a word of keys that left a worker as another one sealed the node may have come last.
+   */
+  async announce(): Promise<void> {
+    if (this.#parts.barrier.sealed) await this.#parts.cluster.keysWithdrawn();
+    else await this.#publishKeys();
   }
 
   close(): void {
@@ -144,6 +161,7 @@ export class SealHost {
     const { cluster } = this.#parts;
     cluster.serve(CEREMONY_METHOD, async (payload, caller) => {
       if (caller.nodeId === undefined) throw new ForeignCallerError("a ceremony takes a member's certificate");
+      this.#assertSettled();
       return this.#ceremonies.handle(payload, caller.nodeId);
     });
     const own = (method: string, handler: (payload: Uint8Array) => Promise<Uint8Array>) =>
@@ -168,6 +186,7 @@ export class SealHost {
     });
     own(OWN_METHOD.rekeyShare, (payload) => this.#takeRekeyShare(payload));
     own(OWN_METHOD.share, async (sealed) => {
+      this.#assertSettled();
       const share = openSealed({ recipient: this.#shareKey, context: SHARE_CONTEXT, sealed });
       try {
         return encodeStatus(await this.#ceremonies.submitShare(share));
@@ -189,6 +208,10 @@ export class SealHost {
     }
   }
 
+  #assertSettled(): void {
+    if (this.#parts.turnover.underWay) throw new TurnoverError();
+  }
+
   #assertOwn(caller: ServedCaller): void {
     if (caller.nodeId !== this.#parts.store.nodeId)
       throw new ForeignCallerError("only the node's own workers may ask this");
@@ -200,7 +223,8 @@ export class SealHost {
       nodeId: store.nodeId,
       bootCounter: store.incarnation,
       peers: {
-        call: (nodeId, method, payload) => cluster.call(nodeId, method, payload, { timeoutMs: CALL_TIMEOUT_MS }),
+        call: (to, method, payload) =>
+          callServed({ cluster, clock, timers }, { to, method, payload, timeoutMs: CALL_TIMEOUT_MS }),
       },
       collector: () => (store.leaderId === 0 ? undefined : store.leaderId),
       members: () => nodes.nodes,
@@ -240,6 +264,7 @@ export class SealHost {
    */
   async open(rootKey: Uint8Array): Promise<void> {
     const { cluster, barrier, prover } = this.#parts;
+    this.#assertSettled();
     if (!barrier.sealed) return this.#publishKeys();
     // To a node that has just joined they are still on their way.
     await this.#records();

@@ -27,6 +27,7 @@ import {
   type UnsealRequest,
 } from "@strongroom/proto";
 import { asError, type Logger, type Timers } from "@strongroom/runtime";
+import { acceptWaiting } from "../accept-waiting.ts";
 import type { HttpTlsOptions } from "../http/server.ts";
 import { wireStatus } from "../status.ts";
 import { Asker, type AskerParts, type Call } from "./asker.ts";
@@ -53,6 +54,8 @@ export interface GrpcServerParts extends AskerParts {
 
 export interface GrpcServer {
   readonly address: { readonly host: string; readonly port: number };
+  /** Takes no new connection from then on; calls go on. Idempotent. */
+  stopListening(): Promise<void>;
   /** Takes no new connection or call, lets calls under way be answered, and cuts what is left after `graceMs`. Idempotent. */
   close(graceMs?: number): Promise<void>;
 }
@@ -101,19 +104,33 @@ export async function startGrpcServer(options: GrpcServerOptions, parts: GrpcSer
   });
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const sockets = new Set<Socket>();
-  const listener = createListener(options, (socket) => {
+  const listener = createListener(options, (socket) => injector.injectConnection(socket));
+  // Of the raw sockets, before any handshake.
+  listener.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    injector.injectConnection(socket);
   });
   await listen(listener, options);
   const address = listener.address() as AddressInfo;
-  let closed: Promise<void> | undefined;
+  const ended = new Promise<void>((resolve) => listener.once("close", resolve));
+  const stopListening = async (): Promise<void> => {
+    await acceptWaiting(parts.timers);
+    if (listener.listening) listener.close();
+  };
   return {
     address: { host: address.address, port: address.port },
-    close: (graceMs = DEFAULT_GRACE_MS) => {
-      closed ??= closeAll({ listener, server, sockets, timers: parts.timers, graceMs });
-      return closed;
+    stopListening,
+    close: async (graceMs = DEFAULT_GRACE_MS) => {
+      await stopListening();
+      const cancel = parts.timers.after(graceMs, () => {
+        for (const socket of sockets) socket.destroy();
+      });
+      // Each session ends with its last call and closes its socket. grpc-js reports itself done sooner than that, so it is the
+      // listener that tells: it is closed when its last connection is.
+      server.tryShutdown(() => undefined);
+      await ended;
+      cancel();
+      server.forceShutdown();
     },
   };
 }
@@ -207,24 +224,4 @@ function listen(listener: NetServer, { host, port, reusePort = false }: GrpcServ
       resolve();
     });
   });
-}
-
-async function closeAll(parts: {
-  readonly listener: NetServer;
-  readonly server: Server;
-  readonly sockets: ReadonlySet<Socket>;
-  readonly timers: Timers;
-  readonly graceMs: number;
-}): Promise<void> {
-  const { listener, server, sockets, timers, graceMs } = parts;
-  const cancel = timers.after(graceMs, () => {
-    for (const socket of sockets) socket.destroy();
-  });
-  // Each session ends with its last call and closes its socket. grpc-js reports itself done sooner than that, so it is the
-  // listener that tells: it is closed when its last connection is.
-  const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
-  server.tryShutdown(() => undefined);
-  await closed;
-  cancel();
-  server.forceShutdown();
 }

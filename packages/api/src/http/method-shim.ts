@@ -61,6 +61,12 @@ export class MethodShim {
     socket.prependListener("end", () => this.#release());
   }
 
+  /** Closes the connection if a request was answered on it and nothing of another has come. */
+  closeBetweenRequests(): void {
+    const answered = this.#newest?.response.writableFinished === true;
+    if (answered && this.#atBoundary && this.#held.length === 0) this.#socket.destroy();
+  }
+
   /** Must be called once for each request that the parser emits, in order, before anything else is done with it. */
   admit(request: IncomingMessage, response: ServerResponse): Admission {
     const previous = this.#newest;

@@ -1,4 +1,5 @@
 import { Agent, request as httpRequest } from "node:http";
+import { connect } from "node:net";
 import { kvFactory } from "@strongroom/secrets";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RawClient, RawResponse } from "./testing/raw-client.ts";
@@ -369,6 +370,30 @@ describe("the server", () => {
     expect(response?.status).toBe(200);
     expect(response?.headers).toMatch(/^Connection: close$/m);
     await closed;
+    await closing.node.core.close();
+  });
+
+  it("answers whoever had connected before it ends, though nobody had accepted that yet", async () => {
+    const closing = await startTestServer(kvFactory);
+    const waiting = closing.open();
+    // The kernel has made the connection by now, and no turn has passed in which it could be accepted.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    const closed = closing.server.close(2000);
+    const client = await waiting;
+    await client.send("GET /v1/sys/health HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect((await client.response())?.status).toBe(200);
+    await closed;
+    await closing.node.core.close();
+  });
+
+  it("waits no longer than its grace for those that say nothing, not even a handshake", async () => {
+    const closing = await startTestServer(kvFactory, { protocol: "https" });
+    const mute = connect({ port: closing.port, host: "127.0.0.1" });
+    const ended = new Promise<string>((resolve) => mute.on("close", () => resolve("closed")));
+    mute.on("error", () => {});
+    await new Promise<void>((resolve) => mute.once("connect", () => resolve()));
+    await closing.server.close(10);
+    expect(await ended).toBe("closed");
     await closing.node.core.close();
   });
 

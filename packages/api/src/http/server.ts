@@ -5,7 +5,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { assert, present, type Timers } from "@strongroom/runtime";
+import { present, type Timers } from "@strongroom/runtime";
+import { acceptWaiting } from "../accept-waiting.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { errorReply } from "./envelope.ts";
 import { type HandlerOptions, type HandlerParts, HttpHandler, REQUEST_ID_HEADER } from "./handler.ts";
@@ -48,9 +49,9 @@ export interface HttpServerParts extends HandlerParts {
 
 export interface HttpServer {
   readonly address: { readonly host: string; readonly port: number };
-  /**
-   * Takes no new connection, lets requests under way be answered, and closes what is left after `graceMs`. Idempotent.
-   */
+  /** Takes no new connection from then on, and lets each that there is end with its next answer. Idempotent. */
+  stopListening(): Promise<void>;
+  /** Stops listening, lets requests under way be answered, and closes what is left after `graceMs`. Idempotent. */
   close(graceMs?: number): Promise<void>;
 }
 
@@ -65,17 +66,30 @@ export async function startHttpServer(options: HttpServerOptions, parts: HttpSer
   const server = createNodeServer(options);
   const limit = new ConnectionLimit(options.maxConnectionsPerAddress ?? 1024);
   const shims = new WeakMap<Socket, MethodShim>();
+  const open = new Set<MethodShim>();
   const shimOf = (socket: Socket): MethodShim => present(shims.get(socket), "every connection has a shim");
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const admission = shimOf(request.socket).admit(request, response);
     if ("refusal" in admission) void handler.refuse(request, response, admission.refusal);
     else void handler.handle(request, response, admission.method);
   };
+  const sockets = new Set<Socket>();
   // Of the raw sockets, before any handshake.
-  server.on("connection", (socket: Socket) => limit.admit(socket));
-  server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
-    shims.set(socket, new MethodShim(socket));
+  server.on("connection", (socket: Socket) => {
+    limit.admit(socket);
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
   });
+  server.on(options.tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+    const shim = new MethodShim(socket);
+    shims.set(socket, shim);
+    open.add(shim);
+    socket.once("close", () => open.delete(shim));
+  });
+  // For Node, which calls this as it closes, a connection that has just come is idle as well: its request is on its way.
+  server.closeIdleConnections = () => {
+    for (const shim of open) shim.closeBetweenRequests();
+  };
   server.on("request", serve);
   server.on("checkContinue", serve);
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -85,13 +99,23 @@ export async function startHttpServer(options: HttpServerOptions, parts: HttpSer
   });
   await listen(server, options);
   const address = server.address() as AddressInfo;
-  let closed: Promise<void> | undefined;
+  const ended = new Promise<void>((resolve) => server.once("close", resolve));
+  const stopListening = async (): Promise<void> => {
+    handler.closeConnections();
+    await acceptWaiting(parts.timers);
+    if (server.listening) server.close();
+  };
   return {
     address: { host: address.address, port: address.port },
-    close: (graceMs = DEFAULT_GRACE_MS) => {
-      handler.closeConnections();
-      closed ??= closeServer(server, parts.timers, graceMs);
-      return closed;
+    stopListening,
+    close: async (graceMs = DEFAULT_GRACE_MS) => {
+      await stopListening();
+      // Node's own closing of all connections leaves out those that still shake hands.
+      const cancel = parts.timers.after(graceMs, () => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await ended;
+      cancel();
     },
   };
 }
@@ -180,16 +204,4 @@ function unparsedStatus(code: string | undefined): { status: number; reason: str
     return { status: 408, reason: "Request Timeout", text: "the request took too long to arrive" };
   }
   return { status: 400, reason: "Bad Request", text: "the request is not valid HTTP/1.1" };
-}
-
-async function closeServer(server: Server, timers: Timers, graceMs: number): Promise<void> {
-  const cancel = timers.after(graceMs, () => server.closeAllConnections());
-  await new Promise<void>((resolve) => {
-    server.close((error) => {
-      assert(error === undefined, "a server is closed once");
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
-  cancel();
 }
