@@ -75,6 +75,7 @@ export const MARKS: Readonly<Record<World, readonly string[]>> = {
     "started in a joint configuration",
     "torn tail cut",
     "unknown outcome became known",
+    "unknown outcome overtaken",
     "unsynced writes kept",
     "unsynced writes lost",
     "vote refused",

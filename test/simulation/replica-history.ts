@@ -78,6 +78,7 @@ export class History {
     const { key, outcome } = operation;
     if (outcome !== "open" && outcome !== "unknown")
       violated("ends are final", `${key} was called not committed after it was ${outcome}`);
+    if (outcome === "unknown") this.#tally.mark("unknown outcome overtaken");
     operation.outcome = "not-committed";
     this.observer?.ended(operation);
     this.#tally.mark("write not committed");

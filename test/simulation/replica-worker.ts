@@ -54,6 +54,8 @@ const COUNTER_KEY = rowKey(COUNTER);
 export class SimulatedWorker {
   readonly #parts: WorkerParts;
   readonly #open = new Map<number, Operation>();
+  /** Their clients hear no more, as far as they know; the floor has passed them. */
+  readonly #overdue = new Map<number, Operation>();
   readonly #reads = new Map<number, Read>();
   #waitingReads: { readonly index: number; readonly read: Read }[] = [];
   #attached: Extract<ReplicaToWorker, { type: "attached" }> | undefined;
@@ -74,7 +76,8 @@ export class SimulatedWorker {
   /** Operations and reads without an end that this worker still waits for. */
   get openCount(): number {
     const due = this.#isProbeDue || (this.#isOpen && this.#registration !== "done") ? 1 : 0;
-    return this.#open.size + this.#reads.size + this.#waitingReads.length + due;
+    const givenUp = [...this.#overdue.values()].filter(({ outcome }) => outcome === "open").length;
+    return this.#open.size + givenUp + this.#reads.size + this.#waitingReads.length + due;
   }
 
   hear(messages: readonly ReplicaToWorker[]): void {
@@ -288,10 +291,10 @@ export class SimulatedWorker {
         for (const sequence of message.sequences) this.#notCommitted(sequence);
         return;
       case "unknown":
-        for (const sequence of message.sequences) {
-          const operation = this.#open.get(sequence);
-          if (operation !== undefined) this.#parts.world.history.unknown(operation);
-        }
+        for (const sequence of message.sequences) this.#passFloor(sequence, "unknown");
+        return;
+      case "given-up":
+        for (const sequence of message.sequences) this.#passFloor(sequence, "given-up");
         return;
       case "read-index": {
         const read = this.#reads.get(message.id);
@@ -346,9 +349,29 @@ export class SimulatedWorker {
         if (this.#registration === "none" && this.#isOpen) this.#register();
       });
     }
-    const operation = this.#open.get(sequence);
-    this.#open.delete(sequence);
+    const operation = this.#take(sequence);
     if (operation !== undefined) this.#parts.world.history.notCommitted(operation);
+  }
+
+  #passFloor(sequence: number, why: "unknown" | "given-up"): void {
+    const { history, tally } = this.#parts.world;
+    const operation = this.#take(sequence);
+    if (operation === undefined) return;
+    this.#overdue.set(sequence, operation);
+    if (why === "unknown") {
+      history.unknown(operation);
+      return;
+    }
+    tally.mark("proposal given up");
+    // Its client waits, so a command with a higher floor follows at once.
+    this.probe();
+  }
+
+  #take(sequence: number): Operation | undefined {
+    const operation = this.#open.get(sequence) ?? this.#overdue.get(sequence);
+    this.#open.delete(sequence);
+    this.#overdue.delete(sequence);
+    return operation;
   }
 
   #verdict(sequence: number, verdict: Verdict): void {
@@ -356,10 +379,8 @@ export class SimulatedWorker {
       this.#registration = "done";
       if (this.#isProbeDue) this.probe();
     }
-    const operation = this.#open.get(sequence);
-    if (operation === undefined) return;
-    this.#open.delete(sequence);
-    this.#parts.world.history.verdict(operation, verdict);
+    const operation = this.#take(sequence);
+    if (operation !== undefined) this.#parts.world.history.verdict(operation, verdict);
   }
 
   #finishReads(): void {

@@ -26,7 +26,7 @@ import type { Stage } from "./stage.ts";
 /** What became of one proposal. */
 export interface Ticket {
   readonly sequence: number;
-  outcome: "open" | Verdict["outcome"] | "unknown" | `not-committed: ${string}`;
+  outcome: "open" | Verdict["outcome"] | "unknown" | "given-up" | `not-committed: ${string}`;
   /** Of the verdict's revision. */
   index: number;
   /** Verdicts that were told: one, if all is well. */
@@ -134,7 +134,7 @@ export class Client {
     const { nodeId: node, incarnation } = present(this.#attached, "the worker is attached");
     const { clock, keys } = this.#stage.node(this.#process.id);
     const [floor = sequence] = [...this.#tickets.values()]
-      .filter(({ outcome }) => outcome === "open" || outcome === "unknown")
+      .filter(({ outcome }) => outcome === "open")
       .map((ticket) => ticket.sequence);
     const bytes = encodeCommand({
       version: 1,
@@ -173,6 +173,9 @@ export class Client {
         return;
       case "unknown":
         for (const sequence of message.sequences) this.#end(sequence, "unknown");
+        return;
+      case "given-up":
+        for (const sequence of message.sequences) this.#end(sequence, "given-up");
         return;
       case "generation":
         // Its keys are those that it has.

@@ -1,4 +1,6 @@
 /** Schedules against clocks that are a day off and disks that fill, alone and all together. */
+
+import { toNodeId } from "@strongroom/raft";
 import { describe, expect, it } from "vitest";
 import { WALL_START_MS } from "../replica-clock.ts";
 import { Stage } from "./stage.ts";
@@ -92,6 +94,23 @@ describe("disks that fill", () => {
     stage.agree([1, 2, 3]);
     expect(stage.row(2, "row 0")).toBeUndefined();
     if (large.outcome === "applied") expect(stage.row(2, "row 1")?.text).not.toBe("1");
+  });
+
+  it("under a write that an earlier leader may have taken: it has an end with its proposer's next command", () => {
+    const { stage, clients } = three();
+    const third = clients[2] as (typeof clients)[0];
+    for (const id of [2, 3]) stage.world.network.cut(toNodeId(1), toNodeId(id));
+    const grown = third.put("grown", "x");
+    stage.pass(10);
+    expect(stage.node(1).mirror.lastIndex).toBeGreaterThan(stage.node(2).mirror.lastIndex);
+    for (const id of [2, 3]) looked(stage, id, true);
+    stage.leader([2, 3]);
+    expect(third.wait(grown).outcome).toBe("given-up");
+    expect(third.wait(third.remove("nothing")).outcome).toBe("applied");
+    expect(grown.outcome).toBe("not-committed: disk-full");
+    stage.heal();
+    stage.agree([1, 2, 3]);
+    for (const id of [1, 2, 3]) expect(stage.row(id, "grown")).toBeUndefined();
   });
 
   it("one alone, its leader's: it hands over, runs full and stops, and the others never miss it", () => {

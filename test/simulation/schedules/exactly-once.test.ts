@@ -64,6 +64,44 @@ describe("a proposal", () => {
     expect(refused.outcome).toBe("conflict");
   });
 
+  it("whose time is over is not sent again, and has an end when its proposer's next command is applied without it", () => {
+    const stage = new Stage({ voters: 3 });
+    stage.lead(1);
+    const client = stage.client(3).register();
+    for (const id of [1, 2]) stage.client(id);
+    // The leader takes it and can tell nobody any more.
+    stage.world.network.cut(toNodeId(1), toNodeId(2));
+    stage.world.network.cut(toNodeId(1), toNodeId(3));
+    const first = client.put("first", "x", [], 30);
+    stage.pass(10);
+    expect(stage.node(1).mirror.lastIndex).toBeGreaterThan(stage.node(2).mirror.lastIndex);
+    expect(client.wait(first).outcome).toBe("unknown");
+    if (stage.leader([2, 3]) === 3) stage.lead(2);
+    const sendings = () => stage.sent.filter(({ from, message }) => from === 3 && isProposal(message)).length;
+    const before = sendings();
+    stage.pass(2_000);
+    expect([first.outcome, sendings()]).toEqual(["unknown", before]);
+    expect(client.wait(client.put("second", "y")).outcome).toBe("applied");
+    expect(first.outcome).toMatch(/^not-committed/);
+    stage.heal();
+    stage.agree([1, 2, 3]);
+    for (const id of [1, 2, 3]) expect(stage.row(id, "first")).toBeUndefined();
+  });
+
+  it("whose time is over before a leader commits it after all ends with its verdict", () => {
+    const stage = new Stage({ voters: 3 });
+    stage.lead(1);
+    const client = stage.client(3).register();
+    for (const id of [1, 2]) stage.client(id);
+    stage.loses = (message, from) => from === 1 && message.type === "MsgApp";
+    const first = client.put("first", "x", [], 20);
+    expect(client.wait(first).outcome).toBe("unknown");
+    stage.loses = () => false;
+    expect(client.wait(client.put("second", "y")).outcome).toBe("applied");
+    expect([first.outcome, first.verdicts]).toEqual(["applied", 1]);
+    stage.agree([1, 2, 3]);
+  });
+
   it("whose verdict a snapshot skipped is answered from the snapshot, though no copy of it gets through any more", () => {
     const stage = new Stage({ voters: 3, swarm: { tailEntries: 4, tailBytes: 1_024 } });
     stage.lead(1);

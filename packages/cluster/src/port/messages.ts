@@ -69,8 +69,10 @@ export type ReplicaToWorker =
   | { readonly type: "verdicts"; readonly sequences: readonly number[]; readonly verdicts: readonly Verdict[] }
   /** Final: it never was and never will be committed. */
   | { readonly type: "not-committed"; readonly sequences: readonly number[]; readonly reason: NotCommittedReason }
-  /** Its time is over and nobody knows; the verdict may follow. */
+  /** Its time is over and nobody knows. It is not sent again; its end may follow. */
   | { readonly type: "unknown"; readonly sequences: readonly number[] }
+  /** The leader refused it for good and an earlier leader may have taken it: a command with a higher floor will tell. */
+  | { readonly type: "given-up"; readonly sequences: readonly number[] }
   | { readonly type: "read-index"; readonly id: number; readonly index: number }
   | { readonly type: "leader"; readonly leaderId: number; readonly term: number }
   | { readonly type: "control-reply"; readonly id: number; readonly reply: ControlReply }

@@ -28,6 +28,7 @@ import { notCommitted, unknownOutcome } from "./commit-errors.ts";
 import { type LimitedWait, limitWait } from "./limited-wait.ts";
 import type { ReplicaToWorker } from "./messages.ts";
 import { OpenCommits } from "./open-commits.ts";
+import { passFloor } from "./pass-floor.ts";
 import { readAppliedIndex, SnapshotShelf } from "./snapshot-shelf.ts";
 import type { WorkerPort } from "./worker-port.ts";
 
@@ -173,17 +174,12 @@ export class WorkerStore implements ReplicatedStore {
 
   async commit(draft: CommandDraft, options: WaitOptions): Promise<Verdict> {
     await this.#registered(options);
-    return this.#commit(draft, options, (sequence, command) => this.#send(sequence, command, options.deadlineMs), true);
+    return this.#commit(draft, options, true);
   }
 
   /** For the first init, which is made before there is any key to sign with. The state takes no other unsigned command. */
   commitUnsigned(draft: CommandDraft, options: WaitOptions): Promise<Verdict> {
-    return this.#commit(
-      draft,
-      options,
-      (sequence, command) => this.#send(sequence, command, options.deadlineMs),
-      false,
-    );
+    return this.#commit(draft, options, false);
   }
 
   /** Commits `draft` together with a change of membership: both take effect, or neither. */
@@ -198,7 +194,7 @@ export class WorkerStore implements ReplicatedStore {
       const proposed = { ...change, context: command.slice() };
       this.#parts.port.post({ type: "propose-membership", sequence, timeoutMs, change: proposed });
     };
-    return this.#commit(draft, options, send, true);
+    return this.#commit(draft, options, true, send);
   }
 
   logTimeMs(): number {
@@ -278,8 +274,8 @@ export class WorkerStore implements ReplicatedStore {
   async #commit(
     draft: CommandDraft,
     options: WaitOptions,
-    send: (sequence: number, command: Uint8Array) => void,
     signed: boolean,
+    send = (sequence: number, command: Uint8Array) => this.#send(sequence, command, options.deadlineMs),
   ): Promise<Verdict> {
     while (!this.#commits.hasRoom) await this.#room(options);
     return new Promise((resolve, reject) => {
@@ -399,6 +395,10 @@ export class WorkerStore implements ReplicatedStore {
         return;
       case "unknown":
         for (const sequence of message.sequences) this.#commits.unknown(sequence);
+        this.#wakeRoom();
+        return;
+      case "given-up":
+        for (const sequence of message.sequences) if (this.#commits.giveUp(sequence)) passFloor(this);
         return;
       case "read-index": {
         const readers = this.#reads.get(message.id) ?? [];

@@ -1,8 +1,24 @@
+import { encodeConfChangeV2 } from "@strongroom/raft";
+import { encodeCommand } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
+import { REGISTRATION_SEQUENCE } from "../state/registration.ts";
 import { ProposalTracker } from "./proposal-tracker.ts";
 
 const COMMAND = { kind: "commands", payload: Uint8Array.of(1), expiresAtMs: 1_000 } as const;
 const id = (sequence: number) => ({ incarnation: 7, sequence });
+
+/** A command as its worker encodes it while `floor` is its lowest open sequence. */
+function command(sequence: number, floor: number, keyId = 1) {
+  const head = {
+    version: 1,
+    proposer: { node: 1, incarnation: 7 },
+    proposerTimeMs: 0,
+    guards: [],
+    mutations: [],
+  } as const;
+  const payload = encodeCommand({ ...head, sequence, floor, keyId, mac: new Uint8Array(keyId === 0 ? 0 : 32) });
+  return { kind: "commands", sequence, payload, expiresAtMs: 10_000 } as const;
+}
 
 function tracker(): ProposalTracker {
   const made = new ProposalTracker({ resendMs: 100 });
@@ -61,7 +77,9 @@ describe("ProposalTracker", () => {
     const [second] = proposals.takeSendings(0);
     proposals.dropped(second?.batch ?? 0, [id(1)], "not-leader");
     expect(proposals.tick(1_000)).toEqual([{ worker: 1, sequence: 1, outcome: "unknown" }]);
-    proposals.dropped(first?.batch ?? 0, [id(1)], "clock-skew");
+    expect(proposals.dropped(first?.batch ?? 0, [id(1)], "busy")).toEqual([
+      { worker: 1, sequence: 1, outcome: "not-committed", reason: "busy" },
+    ]);
     expect(proposals.open()).toEqual([]);
   });
 
@@ -95,6 +113,85 @@ describe("ProposalTracker", () => {
     expect(proposals.dropped(99, [id(1)], "clock-skew")).toEqual([]);
     expect(proposals.applied(7, 1)).toBe(1);
     expect(proposals.applied(7, 1)).toBeUndefined();
+  });
+
+  /** Sequence 1 has been sent, and its time is over. */
+  function overdue(): ProposalTracker {
+    const proposals = tracker();
+    proposals.setLeader(3, 1);
+    proposals.add(7, { ...COMMAND, sequence: 1 });
+    proposals.takeSendings(0);
+    expect(proposals.tick(1_000)).toEqual([{ worker: 1, sequence: 1, outcome: "unknown" }]);
+    return proposals;
+  }
+
+  it("sends nothing again whose client was told that nobody knows", () => {
+    const proposals = overdue();
+    proposals.tick(2_000);
+    proposals.setLeader(4, 2);
+    expect(proposals.takeSendings(2_000)).toEqual([]);
+    expect(proposals.open()).toEqual([id(1)]);
+  });
+
+  it("says not committed of what a command with a higher floor was applied without", () => {
+    const proposals = overdue();
+    for (const next of [command(2, 1), command(3, 2)]) proposals.add(7, next);
+    proposals.applied(7, 2);
+    expect(proposals.overtaken()).toEqual([]);
+    proposals.applied(7, 3);
+    expect(proposals.overtaken()).toEqual([{ worker: 1, sequence: 1, outcome: "not-committed", reason: "no-leader" }]);
+    expect([proposals.overtaken(), proposals.open()]).toEqual([[], []]);
+  });
+
+  it("does not say so of what was applied before it in the same group", () => {
+    const proposals = overdue();
+    proposals.add(7, command(2, 2));
+    expect([proposals.applied(7, 1), proposals.applied(7, 2), proposals.overtaken()]).toEqual([1, 1, []]);
+  });
+
+  it("is told by a change of membership as well, and by no command without a MAC, since that raises no floor", () => {
+    const proposals = overdue();
+    proposals.add(7, command(2, 2, 0));
+    proposals.applied(7, 2);
+    expect(proposals.overtaken()).toEqual([]);
+    const change = { transition: "ConfChangeTransitionAuto", changes: [], context: command(3, 3).payload } as const;
+    proposals.add(7, { ...COMMAND, kind: "membership", sequence: 3, payload: encodeConfChangeV2(change) });
+    proposals.applied(7, 3);
+    expect(proposals.overtaken()).toMatchObject([{ sequence: 1, outcome: "not-committed" }]);
+  });
+
+  it("gives up what the leader refuses for good while another sending is out, and no client is told that yet", () => {
+    const proposals = tracker();
+    proposals.setLeader(3, 1);
+    proposals.add(7, { ...COMMAND, sequence: 1 });
+    proposals.takeSendings(0);
+    proposals.setLeader(4, 2);
+    const [second] = proposals.takeSendings(0);
+    const answer = proposals.dropped(second?.batch ?? 0, [id(1)], "disk-full");
+    expect(answer).toEqual([{ worker: 1, sequence: 1, outcome: "given-up" }]);
+    proposals.add(7, command(2, 2));
+    expect(proposals.takeSendings(10).map(({ ids }) => ids)).toEqual([[id(2)]]);
+    proposals.applied(7, 2);
+    expect(proposals.overtaken()).toEqual([{ worker: 1, sequence: 1, outcome: "not-committed", reason: "disk-full" }]);
+  });
+
+  it("does not know of what a snapshot skipped below the floor, where a verdict may have been forgotten", () => {
+    const proposals = overdue();
+    expect(proposals.skipped(() => 1)).toEqual([]);
+    expect(proposals.skipped(() => 2)).toEqual([{ worker: 1, sequence: 1, outcome: "unknown" }]);
+    proposals.add(7, command(2, 2));
+    proposals.applied(7, 2);
+    expect(proposals.overtaken()).toEqual([]);
+  });
+
+  it("sends a registration until it is applied", () => {
+    const proposals = tracker();
+    proposals.setLeader(3, 1);
+    proposals.add(7, { ...COMMAND, sequence: REGISTRATION_SEQUENCE });
+    proposals.takeSendings(0);
+    proposals.tick(1_000);
+    proposals.setLeader(4, 2);
+    expect(proposals.takeSendings(1_000)).toHaveLength(1);
   });
 
   it("forgets a worker that has gone", () => {

@@ -1,11 +1,18 @@
 /**
  * What this node's workers have proposed and not heard of. A proposal is sent to the leader, and again when the leader
  * changes or stays silent: the proposer table of the state machine makes any number of sendings one effect. A proposal
- * ends with its verdict; or as not committed, which is only said when every sending was answered as dropped or none was
- * ever made; a proposal whose time is over in any other state is unknown, and stays here, to be resolved later.
+ * ends with its verdict; or as not committed, when every sending was answered as dropped, none was ever made, or a command
+ * of its proposer with a floor above it was applied without it: no state machine runs it after that.
+ *
+ * One whose time is over while a sending is out is of unknown outcome, and one that the leader refuses for good while another
+ * sending is out can only be waited for. Both are given up: they are not sent again, their worker lets its floor pass them,
+ * and its next command that is applied tells what became of them.
  */
+import { decodeConfChangeV2 } from "@strongroom/raft";
 import { assert } from "@strongroom/runtime";
+import { decodeCommand, isMalformed } from "@strongroom/storage";
 import type { NotCommittedReason } from "../port/messages.ts";
+import { REGISTRATION_SEQUENCE } from "../state/registration.ts";
 import type { DropReason, ProposalId } from "../transport/message.ts";
 
 export type ProposalKind = "commands" | "membership";
@@ -19,6 +26,8 @@ export interface NewProposal {
 }
 
 interface Open extends NewProposal {
+  /** Empty once it is given up. */
+  payload: Uint8Array;
   readonly worker: number;
   readonly incarnation: number;
   /** Sendings of which it is not known that they were dropped; the newest `MAX_PENDING`. */
@@ -40,7 +49,7 @@ export interface Sending {
 }
 
 export type Ended =
-  | { readonly worker: number; readonly sequence: number; readonly outcome: "unknown" }
+  | { readonly worker: number; readonly sequence: number; readonly outcome: "unknown" | "given-up" }
   | {
       readonly worker: number;
       readonly sequence: number;
@@ -52,12 +61,15 @@ interface Proposer {
   readonly worker: number;
   readonly incarnation: number;
   readonly open: Map<number, Open>;
+  /** Those of them that are given up. */
+  readonly givenUp: Set<number>;
 }
 
 /** After these no leader of this term will take it: there is nothing to wait for. */
 const FINAL: ReadonlySet<DropReason> = new Set(["clock-skew", "unauthentic", "conf-change-refused", "disk-full"]);
 const MAX_SENDING_BYTES = 512 * 1024;
 const MAX_PENDING = 16;
+const NO_BYTES = new Uint8Array(0);
 
 function isUntaken(open: Open): boolean {
   return open.pending.length === 0 && !open.forgotten;
@@ -67,6 +79,8 @@ export class ProposalTracker {
   readonly #resendMs: number;
   readonly #proposers = new Map<number, Proposer>();
   #queue: Open[] = [];
+  /** Applied since `overtaken` was last asked, of proposers that have given something up. */
+  #passed: Open[] = [];
   #nextBatch = 1;
   #leader = 0;
   #term = 0;
@@ -78,7 +92,7 @@ export class ProposalTracker {
 
   addWorker(worker: number, incarnation: number): void {
     assert(!this.#proposers.has(incarnation), "an incarnation is used once");
-    this.#proposers.set(incarnation, { worker, incarnation, open: new Map() });
+    this.#proposers.set(incarnation, { worker, incarnation, open: new Map(), givenUp: new Set() });
   }
 
   removeWorker(worker: number): void {
@@ -117,7 +131,8 @@ export class ProposalTracker {
     this.#leader = leader;
     this.#term = term;
     if (leader === 0) return;
-    for (const proposer of this.#proposers.values()) for (const open of proposer.open.values()) this.#enqueue(open);
+    for (const { open, givenUp } of this.#proposers.values())
+      for (const one of open.values()) if (!givenUp.has(one.sequence)) this.#enqueue(one);
   }
 
   /** What is to be sent to the leader now; empty without one. */
@@ -151,7 +166,8 @@ export class ProposalTracker {
       if (open === undefined || !open.pending.includes(batch)) continue;
       open.pending = open.pending.filter((other) => other !== batch);
       open.lastReason = reason;
-      if (isUntaken(open) && FINAL.has(reason)) this.#notCommitted(open, ended);
+      if (isUntaken(open) && (FINAL.has(reason) || this.#isGivenUp(open))) this.#notCommitted(open, ended);
+      else if (FINAL.has(reason) && this.#giveUp(open)) ended.push({ ...told(open), outcome: "given-up" });
     }
     return ended;
   }
@@ -159,8 +175,46 @@ export class ProposalTracker {
   /** Its verdict is known. The worker to tell, or undefined if nobody waits. */
   applied(incarnation: number, sequence: number): number | undefined {
     const proposer = this.#proposers.get(incarnation);
-    if (proposer?.open.delete(sequence) !== true) return undefined;
+    const open = proposer?.open.get(sequence);
+    if (proposer === undefined || open === undefined) return undefined;
+    proposer.open.delete(sequence);
+    proposer.givenUp.delete(sequence);
+    if (proposer.givenUp.size > 0) this.#passed.push(open);
     return proposer.worker;
+  }
+
+  /** What those that were applied since the last call have overtaken. To be called when all verdicts of a group are told. */
+  overtaken(): readonly Ended[] {
+    if (this.#passed.length === 0) return [];
+    const passed = this.#passed;
+    this.#passed = [];
+    const ended: Ended[] = [];
+    for (const { incarnation, kind, payload } of passed) {
+      const floor = floorOf(kind, payload);
+      const proposer = this.#proposers.get(incarnation);
+      for (const sequence of proposer?.givenUp ?? []) {
+        const open = proposer?.open.get(sequence);
+        if (sequence < floor && open !== undefined) this.#notCommitted(open, ended);
+      }
+    }
+    return ended;
+  }
+
+  /**
+   * After the state was replaced: what was given up below its proposer's floor may have been run in what was skipped, and its
+   * verdict forgotten. Nobody will ever know.
+   */
+  skipped(floorOf: (incarnation: number) => number): readonly Ended[] {
+    const ended: Ended[] = [];
+    for (const { incarnation, open, givenUp } of this.#proposers.values()) {
+      for (const sequence of givenUp) {
+        const one = open.get(sequence);
+        if (one === undefined || sequence >= floorOf(incarnation)) continue;
+        this.#forget(one);
+        ended.push({ ...told(one), outcome: "unknown" });
+      }
+    }
+    return ended;
   }
 
   /** Once a tick: times that are over, and sendings to be made again. */
@@ -185,17 +239,43 @@ export class ProposalTracker {
         return;
       }
       open.toldUnknown = true;
-      ended.push({ worker: open.worker, sequence: open.sequence, outcome: "unknown" });
+      this.#giveUp(open);
+      ended.push({ ...told(open), outcome: "unknown" });
     }
+    if (this.#isGivenUp(open)) return;
     // What was dropped is tried again at each tick; what is unanswered after a while.
     if (open.pending.length === 0 || nowMs - open.sentAtMs >= this.#resendMs) this.#enqueue(open);
   }
 
+  #isGivenUp({ incarnation, sequence }: Open): boolean {
+    return this.#proposers.get(incarnation)?.givenUp.has(sequence) === true;
+  }
+
+  /** False if it was before. A registration, which nothing can overtake, is sent until it is applied. */
+  #giveUp(open: Open): boolean {
+    if (open.sequence === REGISTRATION_SEQUENCE || this.#isGivenUp(open)) return false;
+    this.#proposers.get(open.incarnation)?.givenUp.add(open.sequence);
+    this.#unqueue(open);
+    open.payload = NO_BYTES;
+    return true;
+  }
+
   #notCommitted(open: Open, ended: Ended[]): void {
-    this.#proposers.get(open.incarnation)?.open.delete(open.sequence);
+    this.#forget(open);
+    // A client that was told "unknown" is not told again.
+    ended.push({ ...told(open), outcome: "not-committed", reason: open.lastReason });
+  }
+
+  #forget(open: Open): void {
+    const proposer = this.#proposers.get(open.incarnation);
+    proposer?.open.delete(open.sequence);
+    proposer?.givenUp.delete(open.sequence);
+    this.#unqueue(open);
+  }
+
+  #unqueue(open: Open): void {
     if (open.queued) this.#queue = this.#queue.filter((other) => other !== open);
-    // A client that was told "unknown" is not told again; its worker still learns that the sequence is closed.
-    ended.push({ worker: open.worker, sequence: open.sequence, outcome: "not-committed", reason: open.lastReason });
+    open.queued = false;
   }
 
   #enqueue(open: Open): void {
@@ -221,4 +301,15 @@ export class ProposalTracker {
       payloads: group.map(({ payload }) => payload),
     };
   }
+}
+
+function told({ worker, sequence }: Open): { readonly worker: number; readonly sequence: number } {
+  return { worker, sequence };
+}
+
+/** The floor that the state machine raised its proposer's to; 0 if this command raised none. */
+function floorOf(kind: ProposalKind, payload: Uint8Array): number {
+  if (payload.length === 0) return 0;
+  const command = decodeCommand(kind === "commands" ? payload : decodeConfChangeV2(payload).context);
+  return isMalformed(command) || command.keyId === 0 ? 0 : command.floor;
 }

@@ -175,11 +175,13 @@ export class Proposals {
     }
     for (const [worker, told] of byWorker)
       for (const message of told.messages()) this.#parts.workers.post(worker, message);
+    this.#tell(this.tracker.overtaken());
   }
 
-  /** A snapshot has skipped entries: the verdicts of what was in them are in its proposer table. */
-  lookUp(state: Pick<ReplicaStateMachine, "verdict">): void {
+  /** A snapshot has skipped entries: the verdicts of what was in them are in its proposer table, as far as anybody waited. */
+  lookUp(state: Pick<ReplicaStateMachine, "verdict" | "floor">): void {
     const node = this.#parts.id;
+    this.#tell(this.tracker.skipped((incarnation) => state.floor({ node, incarnation })));
     this.applied(
       this.tracker.open().flatMap(({ incarnation, sequence }) => {
         const proposer = { node, incarnation };
@@ -272,7 +274,7 @@ export class Proposals {
   #tell(ended: readonly Ended[]): void {
     for (const one of ended) {
       const sequences = [one.sequence];
-      if (one.outcome === "unknown") this.#parts.workers.post(one.worker, { type: "unknown", sequences });
+      if (one.outcome !== "not-committed") this.#parts.workers.post(one.worker, { type: one.outcome, sequences });
       else this.#parts.workers.post(one.worker, { type: "not-committed", sequences, reason: one.reason });
     }
   }

@@ -22,6 +22,8 @@ export interface ReplicaStateMachine {
   written(): void;
   /** The end of a command that the proposer table still holds. */
   verdict(proposer: ProposerId, sequence: number): Verdict | undefined;
+  /** Below it no command of the proposer is run, and no verdict held; above all of a proposer that is not known. */
+  floor(proposer: ProposerId): number;
   /** Whether the state would take this command without a MAC. */
   unsignedAllowed(command: Command): boolean;
   /** The newest value of a row, batches under way included. */

@@ -32,6 +32,7 @@ function stateAt(index: number): ReplicaStateMachine {
     },
     clusterVersion: 1,
     milestones: [],
+    floor: () => 0,
     checkpointIndex: toIndex(index),
     // Each batch ends in a checkpoint.
     apply: (entries) => {

@@ -61,6 +61,10 @@ export class ProposerTable {
     return this.#find(proposer)?.verdicts.get(sequence);
   }
 
+  floor(proposer: ProposerId): number {
+    return this.#find(proposer)?.floor ?? Number.POSITIVE_INFINITY;
+  }
+
   has(proposer: ProposerId): boolean {
     return this.#find(proposer) !== undefined;
   }

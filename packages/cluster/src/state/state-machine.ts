@@ -202,6 +202,10 @@ export class StateMachine {
     return this.#proposers.verdict(proposer, sequence);
   }
 
+  floor(proposer: ProposerId): number {
+    return this.#proposers.floor(proposer);
+  }
+
   isRegistered(proposer: ProposerId): boolean {
     return this.#proposers.has(proposer);
   }
