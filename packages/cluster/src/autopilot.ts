@@ -1,7 +1,7 @@
 /**
  * Looks after the membership. Runs in one worker of each node and acts only on the node that leads: a learner that has been
- * online and caught up for a while becomes a voter; a member that has been silent for very long is removed, if the operator
- * has allowed it and enough voters stay.
+ * online and caught up for a while becomes a voter, unless an operator demoted it; a member that has been silent for very long
+ * is removed, if the operator has allowed it and enough voters stay.
  */
 import { asError, type Cancel, type Clock, type Logger, type Timers } from "@strongroom/runtime";
 import { isCaughtUp, type MembershipManager } from "./membership/manager.ts";
@@ -34,6 +34,8 @@ export interface AutopilotParts {
   readonly manager: Pick<MembershipManager, "promote" | "removePeer">;
   /** As it stands in this node's state; asked at each look of a leader. */
   readonly config: () => AutopilotConfig;
+  /** Whether an operator took the node's vote. */
+  readonly isDemoted: (nodeId: number) => boolean;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
@@ -89,7 +91,10 @@ export class Autopilot {
     }
     const options = { deadlineMs: nowMs + CHANGE_TIMEOUT_MS };
     const ready = status.members.find(
-      ({ voter, nodeId }) => !voter && nowMs - (this.#healthySince.get(nodeId) ?? nowMs) >= config.stabilizationMs,
+      ({ voter, nodeId }) =>
+        !voter &&
+        nowMs - (this.#healthySince.get(nodeId) ?? nowMs) >= config.stabilizationMs &&
+        !this.#parts.isDemoted(nodeId),
     );
     if (ready !== undefined) {
       this.#healthySince.delete(ready.nodeId);

@@ -2,6 +2,7 @@ import { fromUtf8, metricsText, present, utf8 } from "@strongroom/runtime";
 import { type CommandDraft, KEY_KIND, KEYRING_KEY, makeKey, SEAL_RECORD_KEY, type Verdict } from "@strongroom/storage";
 import { afterEach, describe, expect, it } from "vitest";
 import { Autopilot, type AutopilotConfig } from "./autopilot.ts";
+import { demotedNodeKey } from "./replica/node-record.ts";
 import { TestCluster, type TestNode } from "./testing/nodes.ts";
 
 let cluster: TestCluster | undefined;
@@ -175,7 +176,8 @@ describe("Autopilot", () => {
     await cluster.start(1, { bootstrap: true });
     const { client, manager } = await cluster.leader();
     const config = (): AutopilotConfig => AUTOPILOT;
-    const autopilot = new Autopilot({ intervalMs: 10 }, { client, manager, config, ...cluster.world });
+    const parts = { client, manager, config, isDemoted: () => false, ...cluster.world };
+    const autopilot = new Autopilot({ intervalMs: 10 }, parts);
     autopilot.start();
     await cluster.start(2);
     await cluster.join(2);
@@ -185,6 +187,30 @@ describe("Autopilot", () => {
       [1, ""],
       [2, "node-2"],
     ]);
+  });
+
+  it("leaves a learner alone that an operator demoted, until an operator promotes it", async () => {
+    cluster = new TestCluster();
+    await cluster.startVoters(3);
+    const { client, manager, store } = await cluster.leader();
+    const demoted = cluster.nodes.map(({ id }) => id).find((id) => id !== store.nodeId) ?? 0;
+    const asked: boolean[] = [];
+    const isDemoted = (nodeId: number): boolean => {
+      const snapshot = store.localSnapshot();
+      asked.push(snapshot.get(demotedNodeKey(nodeId)) !== undefined);
+      snapshot.release();
+      return asked.at(-1) === true;
+    };
+    const config = (): AutopilotConfig => AUTOPILOT;
+    const autopilot = new Autopilot({ intervalMs: 10 }, { client, manager, config, isDemoted, ...cluster.world });
+    autopilot.start();
+    await manager.demote(demoted, cluster.within(5_000));
+    await cluster.until(async () => asked.length >= 5);
+    autopilot.stop();
+    const isVoter = async () => (await client.status()).members.find(({ nodeId }) => nodeId === demoted)?.voter;
+    expect([new Set(asked), await isVoter()]).toEqual([new Set([true]), false]);
+    await manager.promote(demoted, cluster.within(5_000));
+    expect([await isVoter(), isDemoted(demoted)]).toEqual([true, false]);
   });
 
   it("removes who is silent for too long, when it is told to, and never below the least number of voters", async () => {
@@ -197,7 +223,8 @@ describe("Autopilot", () => {
     );
     await cluster.stop(gone.id);
     let config: AutopilotConfig = { ...AUTOPILOT, cleanupDeadServers: true, minQuorum: 3 };
-    const autopilot = new Autopilot({ intervalMs: 10 }, { client, manager, config: () => config, ...cluster.world });
+    const parts = { client, manager, config: () => config, isDemoted: () => false, ...cluster.world };
+    const autopilot = new Autopilot({ intervalMs: 10 }, parts);
     autopilot.start();
     const silent = async () =>
       (await client.status()).members.some(({ lastContactMs }) => lastContactMs > 2 * AUTOPILOT.deadServerMs);

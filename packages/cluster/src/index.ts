@@ -71,7 +71,7 @@ export { FileIncarnations, IncarnationFileError, MemoryIncarnations } from "./re
 export type { Instant } from "./replica/log-clock.ts";
 export type { LogTailLimits, LogTailStart } from "./replica/log-tail.ts";
 export type { NodeRecord } from "./replica/node-record.ts";
-export { decodeNodeRecord, encodeNodeRecord, nodeKey, removedNodeKey } from "./replica/node-record.ts";
+export { decodeNodeRecord, demotedNodeKey, encodeNodeRecord, nodeKey, removedNodeKey } from "./replica/node-record.ts";
 export type { Pace, ReplicaOptions, ReplicaParts, ReplicaTimings } from "./replica/options.ts";
 export {
   DEFAULT_FLUSH_EVERY_BYTES,

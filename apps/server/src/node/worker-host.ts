@@ -13,6 +13,7 @@ import {
   DEFAULT_AUTOPILOT,
   DEFAULT_CHECKPOINTS,
   DEFAULT_VERSION_KEEPING,
+  demotedNodeKey,
   JOIN_METHOD,
   JoinService,
   MembershipManager,
@@ -273,6 +274,7 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     client: cluster,
     manager,
     config: () => currentAutopilotSettings(store, barrier),
+    isDemoted: (nodeId) => isDemoted(store, nodeId),
     clock,
     timers,
     logger,
@@ -288,6 +290,15 @@ async function startDuties(parts: DutyParts): Promise<() => Promise<void>> {
     host.close();
     await parts.core.background.close();
   };
+}
+
+function isDemoted(store: WorkerStore, nodeId: number): boolean {
+  const snapshot = store.localSnapshot();
+  try {
+    return snapshot.get(demotedNodeKey(nodeId)) !== undefined;
+  } finally {
+    snapshot.release();
+  }
 }
 
 async function openDoors(parts: WorkerHostParts, core: Core): Promise<readonly Door[]> {

@@ -11,6 +11,7 @@ import type { ClusterMember, ClusterStatus } from "../port/cluster-status.ts";
 import type { WorkerStore } from "../port/worker-store.ts";
 import {
   decodeNodeRecord,
+  demotedNodeKey,
   encodeNodeRecord,
   type NodeRecord,
   nodeKey,
@@ -84,16 +85,19 @@ export class MembershipManager {
         "not_caught_up",
         "the node is offline or still behind the leader; promote it when it has caught up",
       );
-    await this.#change("ConfChangeAddNode", nodeId, await this.#unchanged(nodeId, options), options);
+    const mutations = [{ kind: "delete", key: demotedNodeKey(nodeId) }] as const;
+    const guards = await this.#unchanged(nodeId, options);
+    await this.#change("ConfChangeAddNode", nodeId, { guards, mutations }, options);
   }
 
-  /** Makes a voter a learner: it goes on replicating and votes no more. */
+  /** Makes a voter a learner, or lets a learner stay one: it replicates and does not vote until it is promoted by an operator. */
   async demote(nodeId: number, options: WaitOptions): Promise<void> {
     const status = await this.#parts.client.leaderStatus();
     const member = memberOf(status, nodeId);
-    if (!member.voter) return;
-    await this.#giveUpVote(member, status);
-    await this.#change("ConfChangeAddLearnerNode", nodeId, await this.#unchanged(nodeId, options), options);
+    if (member.voter) await this.#giveUpVote(member, status);
+    const mutations = [{ kind: "put", key: demotedNodeKey(nodeId), term: 0, value: new Uint8Array(0) }] as const;
+    const guards = await this.#unchanged(nodeId, options);
+    await this.#change("ConfChangeAddLearnerNode", nodeId, { guards, mutations }, options);
   }
 
   /** Removes a node for good: its id is refused from then on. */
@@ -105,6 +109,7 @@ export class MembershipManager {
     const mutations = [
       { kind: "put", key: removedNodeKey(nodeId), term: 0, value: new Uint8Array(0) },
       { kind: "delete", key: nodeKey(nodeId) },
+      { kind: "delete", key: demotedNodeKey(nodeId) },
     ] as const;
     await this.#change("ConfChangeRemoveNode", nodeId, { guards, mutations }, options);
   }
@@ -157,15 +162,15 @@ export class MembershipManager {
     }
   }
 
-  /** A command that holds only while the node's row stays as it is. */
-  async #unchanged(nodeId: number, options: WaitOptions): Promise<CommandDraft> {
+  /** Of a command that holds only while the node's row stays as it is. */
+  async #unchanged(nodeId: number, options: WaitOptions): Promise<readonly Guard[]> {
     const snapshot = await this.#parts.store.linearizableSnapshot(options);
     try {
       const row = snapshot.get(nodeKey(nodeId));
       const key = nodeKey(nodeId);
       // The first node has had no record from a joining.
       const guard: Guard = row === undefined ? { kind: "absent", key } : { kind: "point", key, revision: row.revision };
-      return { guards: [guard], mutations: [] };
+      return [guard];
     } finally {
       snapshot.release();
     }

@@ -29,6 +29,11 @@ export function removedNodeKey(nodeId: number): Uint8Array {
   return new ByteWriter(9).u8(KEY_KIND.removedNode).u64(nodeId).finish();
 }
 
+/** Key of the row that says that an operator took the vote of `nodeId`: it gets it back from an operator only. */
+export function demotedNodeKey(nodeId: number): Uint8Array {
+  return new ByteWriter(10).u8(KEY_KIND.node).u64(nodeId).u8(2).finish();
+}
+
 /** The node id of a key of either kind; undefined for a key of another length. */
 export function nodeIdOfKey(key: Uint8Array): number | undefined {
   return key.length === 9 ? new ByteReader(key, 1).u64() : undefined;

@@ -10,7 +10,7 @@ export function raftPromotePath({ dependencies: { cluster } }: SystemServices): 
   return memberPath({
     pattern: "storage/raft/promote",
     summary: "Make a learner a voter.",
-    description: "Refused until it has caught up; the cluster does it by itself as a rule.",
+    description: "Refused until it has caught up; the cluster does it by itself, unless the node was demoted.",
     change: (serverId, deadlineMs) => cluster.promote(serverId, deadlineMs),
   });
 }
@@ -20,7 +20,7 @@ export function raftDemotePath({ dependencies: { cluster } }: SystemServices): S
     pattern: "storage/raft/demote",
     summary: "Make a voter a learner.",
     description:
-      "It goes on replicating and serving, and votes no more. Refused when the cluster would stand still without it.",
+      "It goes on replicating and serving, and votes no more until it is promoted. Refused when the cluster would stand still without it.",
     change: (serverId, deadlineMs) => cluster.demote(serverId, deadlineMs),
   });
 }
