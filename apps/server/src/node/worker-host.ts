@@ -109,7 +109,7 @@ export class WorkerHost {
     });
     const identity = NodeIdentity.open(settings.dataDirectory);
     const self = selfRecord(settings, identity);
-    const manager = new MembershipManager({ store, client: cluster });
+    const manager = new MembershipManager({ store, client: cluster, clock, timers });
     const seal = new NodeSealGate({
       store,
       cluster,

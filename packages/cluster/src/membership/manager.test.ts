@@ -1,3 +1,4 @@
+import type { Timers } from "@strongroom/runtime";
 import { VirtualTime } from "@strongroom/runtime/testing";
 import type { CommandDraft, Verdict } from "@strongroom/storage";
 import { MemoryStore } from "@strongroom/storage/testing";
@@ -13,7 +14,7 @@ const RECORD = {
   identityPublicKey: Uint8Array.of(1),
 };
 const NOTHING: CommandDraft = { guards: [], mutations: [] };
-const OPTIONS = { deadlineMs: 1_000 };
+const OPTIONS = { deadlineMs: 60_000 };
 
 function member(nodeId: number, parts: Partial<ClusterMember> = {}): ClusterMember {
   const addresses = { name: "", clusterAddress: "", apiAddress: "", grpcAddress: "" };
@@ -24,7 +25,7 @@ function member(nodeId: number, parts: Partial<ClusterMember> = {}): ClusterMemb
     match: 5_000,
     leader: nodeId === 1,
     online: true,
-    lastContactMs: 0,
+    lastContactMs: parts.online === false ? 60_000 : 1,
     diskLow: false,
     ...parts,
   };
@@ -48,7 +49,19 @@ function managerOf(members: readonly ClusterMember[]): { manager: MembershipMana
     refusesGrowth: false,
     members,
   };
+  // Whoever waits is what moves time on.
+  const timers: Pick<Timers, "after"> = {
+    after: (delayMs, callback) => {
+      queueMicrotask(() => {
+        time.advance(delayMs);
+        callback();
+      });
+      return () => {};
+    },
+  };
   const manager = new MembershipManager({
+    clock: time,
+    timers,
     store: {
       linearizableSnapshot: (options) => memory.linearizableSnapshot(options),
       commitMembership: (draft, change, options): Promise<Verdict> => {
@@ -105,6 +118,14 @@ describe("MembershipManager", () => {
     const { manager, log } = managerOf([member(1), member(2), member(3, { online: false })]);
     await expect(manager.removePeer(2, OPTIONS)).rejects.toMatchObject({ code: "quorum_at_risk" });
     await expect(manager.demote(2, OPTIONS)).rejects.toMatchObject({ code: "quorum_at_risk" });
+    await manager.removePeer(3, OPTIONS);
+    expect(log).toEqual(["ConfChangeRemoveNode 3"]);
+  });
+
+  it("believes in no majority of which nothing was heard since it was asked", async () => {
+    const dead = { online: true, lastContactMs: 3_000 };
+    const { manager, log } = managerOf([member(1), member(2), member(3, dead)]);
+    await expect(manager.removePeer(2, OPTIONS)).rejects.toMatchObject({ code: "quorum_at_risk" });
     await manager.removePeer(3, OPTIONS);
     expect(log).toEqual(["ConfChangeRemoveNode 3"]);
   });

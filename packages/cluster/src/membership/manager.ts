@@ -4,7 +4,7 @@
  * learner; only one that has caught up is made a voter, for a voter that cannot follow costs the cluster its quorum.
  */
 import { type ConfChangeType, toNodeId } from "@strongroom/raft";
-import { StrongroomError } from "@strongroom/runtime";
+import { type Clock, StrongroomError, type Timers } from "@strongroom/runtime";
 import type { CommandDraft, Guard, Verdict, WaitOptions } from "@strongroom/storage";
 import type { ClusterClient } from "../port/cluster-client.ts";
 import type { ClusterMember, ClusterStatus } from "../port/cluster-status.ts";
@@ -39,11 +39,16 @@ export class MembershipError extends StrongroomError {
 export interface MembershipParts {
   readonly store: Pick<WorkerStore, "linearizableSnapshot" | "commitMembership">;
   readonly client: Pick<ClusterClient, "leaderStatus" | "transferLeadership">;
+  readonly clock: Clock;
+  readonly timers: Pick<Timers, "after">;
 }
 
 /** A learner this near to the commit index is caught up. */
 const CAUGHT_UP_ENTRIES = 1_024;
 const TRANSFER_TIMEOUT_MS = 5_000;
+/** Many heartbeats, at every pace. */
+const HEARING_MS = 2_000;
+const HEARING_PAUSE_MS = 20;
 
 export class MembershipManager {
   readonly #parts: MembershipParts;
@@ -116,13 +121,15 @@ export class MembershipManager {
 
   /** A voter may go only if another stays; a leader hands over first, so that nobody waits for an election. */
   async #giveUpVote(member: ClusterMember, status: ClusterStatus): Promise<void> {
-    if (!status.members.some((other) => other.voter && other.nodeId !== member.nodeId))
+    const staying = ({ members }: ClusterStatus): readonly ClusterMember[] =>
+      members.filter((other) => other.voter && other.nodeId !== member.nodeId);
+    const stay = staying(status);
+    if (stay.length === 0)
       throw new MembershipError(
         "last_voter",
         "this node is the only voter: the cluster would end with it; add and promote another first",
       );
-    const stay = status.members.filter((other) => other.voter && other.nodeId !== member.nodeId);
-    const online = stay.filter((other) => other.online);
+    const online = await this.#heardOf(stay.length >> 1, staying);
     if (2 * online.length <= stay.length)
       throw new MembershipError(
         "quorum_at_risk",
@@ -130,6 +137,27 @@ export class MembershipManager {
           "bring one of them back, or remove one that is offline first",
       );
     if (member.leader) await this.transferLeadership(undefined);
+  }
+
+  /**
+   * Those of `candidates` of whom something was heard since this was called, as soon as they are more than `few`: who died a
+   * moment ago still counts as online. A member that is there says something at each heartbeat.
+   */
+  async #heardOf(
+    few: number,
+    candidates: (status: ClusterStatus) => readonly ClusterMember[],
+  ): Promise<readonly ClusterMember[]> {
+    const { client, clock, timers } = this.#parts;
+    const sinceMs = clock.monotonicMs();
+    for (;;) {
+      const askedMs = clock.monotonicMs();
+      const status = await client.leaderStatus();
+      const heard = candidates(status).filter(
+        ({ leader, lastContactMs }) => leader || lastContactMs < askedMs - sinceMs,
+      );
+      if (heard.length > few || askedMs - sinceMs > HEARING_MS) return heard;
+      await new Promise<void>((resolve) => timers.after(HEARING_PAUSE_MS, resolve));
+    }
   }
 
   /** Hands leadership to `nodeId`, or to the most advanced voter that is online. Throws `MembershipError`. */

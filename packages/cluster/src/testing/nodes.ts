@@ -110,7 +110,7 @@ export class TestNode {
     this.metrics = parts.metrics;
     this.fatal = parts.fatal;
     const { store, client, openLog } = parts;
-    this.manager = new MembershipManager({ store, client });
+    this.manager = new MembershipManager({ store, client, clock: nodeClock, timers: nodeTimers });
     this.prover = new StateProver({ store, client, openLog, logger: silentLogger });
     // As the keys' gate has it: a sealed node signs nothing.
     const isOpen = () => this.shell.status().members.find(({ nodeId }) => nodeId === this.id)?.sealed === false;
