@@ -1,5 +1,5 @@
 /**
- * Three real server processes over TLS, from nothing to a cluster that has lost and regained each of its members. The
+ * Three real server processes of two workers each over TLS, from nothing to a cluster that has lost and regained each of its members. The
  * tests share one cluster and run in order, each leaving it whole.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ let cluster: LocalCluster;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: 21_200 });
+  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: 21_200, workers: 2 });
   for (const { index } of cluster.nodes) shortenRequests(join(directory, `node-${index}.json`));
   forbidAuditFiles(join(directory, "node-1.json"));
   await cluster.up();

@@ -17,7 +17,7 @@ let shares: readonly string[];
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: 22_400 });
+  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: 22_400, workers: 2 });
   await cluster.up();
   shares = cluster.unsealKeys;
 }, 120_000);

@@ -49,6 +49,8 @@ export interface ApiBody {
 }
 
 const TIMEOUT_MS = 60_000;
+const NO_ANSWER =
+  "no answer within 60 s; if the cluster has no leader, nothing is answered that needs one: see `strongroom status` on each node";
 const CHAIN_LENGTH_MAX = 8;
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -154,7 +156,7 @@ export class ServerApi {
     const start = connection.address.protocol === "https:" ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {
       const request = start(url, options, resolve);
-      request.on("timeout", () => request.destroy(new Error("no answer within 60 s")));
+      request.on("timeout", () => request.destroy(new Error(NO_ANSWER)));
       request.on("error", (cause) => reject(unreachable(connection, cause)));
       request.end(body);
     });

@@ -21,6 +21,8 @@ export interface LocalClusterOptions {
   readonly shares?: number;
   /** Default 3. */
   readonly threshold?: number;
+  /** Of each node. Default: the nodes share this machine's cores. */
+  readonly workers?: number;
 }
 
 export interface LocalNode extends NodePlan {
@@ -83,7 +85,10 @@ export class LocalCluster {
     const plans = planNodes(options);
     await requireFreePorts(plans);
     const madeDirectory = !existsSync(options.directory);
-    return new LocalCluster(options, plans, { ...writeNodeFiles(options.directory, plans), madeDirectory });
+    return new LocalCluster(options, plans, {
+      ...writeNodeFiles(options.directory, plans, options.workers),
+      madeDirectory,
+    });
   }
 
   /** Empty until `initialize`. */

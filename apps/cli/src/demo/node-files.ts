@@ -57,10 +57,11 @@ export function planNodes({ directory, nodes, basePort }: ClusterPlan): readonly
   });
 }
 
-/** Writes everything but data. The directory must not hold a cluster yet. */
+/** Writes everything but data. The directory must not hold a cluster yet. `workers` of each node: a share of this machine's cores. */
 export function writeNodeFiles(
   directory: string,
   nodes: readonly NodePlan[],
+  workers: number = Math.max(1, Math.floor(availableParallelism() / nodes.length)),
 ): { readonly caCertificateFile: string; readonly caCertificate: string } {
   const used = nodes.find(({ dataDir, configFile }) => existsSync(dataDir) || existsSync(configFile));
   if (used !== undefined) {
@@ -80,8 +81,7 @@ export function writeNodeFiles(
       storage: { raft: { path: node.dataDir, node_id: node.id } },
       listener: [{ tcp: { address: new URL(node.apiAddress).host, ...tls } }],
       grpc_listener: [{ tcp: { address: node.grpcAddress, ...tls } }],
-      // The nodes share this machine's cores.
-      workers: Math.max(1, Math.floor(availableParallelism() / nodes.length)),
+      workers,
     };
     writePrivately(node.configFile, `${JSON.stringify(configuration, undefined, 2)}\n`);
   }
