@@ -34,7 +34,11 @@ if (node === undefined) {
   process.exitCode = 1;
 } else if (node === process.execPath && flags.every((flag) => process.execArgv.includes(flag))) {
   enableCompileCache();
-  const { main } = await import("../src/main.ts");
+  const [{ main }, { mindBrokenPipes }] = await Promise.all([
+    import("../src/main.ts"),
+    import("../src/broken-pipe.ts"),
+  ]);
+  mindBrokenPipes([process.stdout, process.stderr], flags === SERVER_FLAGS, (code) => process.exit(code));
   process.exitCode = await main(commandArguments);
 } else {
   become(node, [...flags, script, ...commandArguments]);

@@ -66,8 +66,25 @@ describe("parseFlags", () => {
     expect(() => parse(flag)).toThrow("whole number");
   });
 
+  it.each([
+    [["-mount"], "mount"],
+    [["-mount", "-force"], "mount"],
+    [["-n"], "n"],
+    [["path", "-versions"], "versions"],
+    [["-cas", "--", "5"], "cas"],
+  ])("refuses a flag without its value: %j", (args, name) => {
+    expect(() => parse(...args)).toThrow(`Flag -${name} needs a value`);
+  });
+
+  it("reads a switch as Go does, and takes nothing else for one", () => {
+    for (const value of ["1", "t", "TRUE", "true"]) expect(parse(`-force=${value}`).flags["force"]).toBe(true);
+    for (const value of ["0", "f", "False"]) expect(parse(`--force=${value}`, "path").flags["force"]).toBe(false);
+    for (const value of ["maybe", "", "no"]) expect(() => parse(`-force=${value}`)).toThrow("true or false");
+  });
+
   it("reads negative numbers", () => {
     expect(parse("-cas=-1").flags["cas"]).toBe(-1);
+    expect(parse("-cas", "-1").flags["cas"]).toBe(-1);
   });
 
   it("names the nearest flag when it knows none", () => {

@@ -54,7 +54,7 @@ export function parseFlags(args: readonly string[], declarations: FlagDeclaratio
     alias === undefined ? [] : [[name, alias]],
   );
   const ofKind = (...kinds: string[]) => names.filter((name) => kinds.includes(declarations[name]?.kind ?? ""));
-  const parsed = parse([...args], {
+  const parsed = parse(checked(args, declarations), {
     configuration: CONFIGURATION,
     string: ofKind("string", "integer"),
     boolean: [...ofKind("switch"), "help", "h"],
@@ -74,6 +74,32 @@ export function parseFlags(args: readonly string[], declarations: FlagDeclaratio
     positional,
     help: parsed["help"] === true || parsed["h"] === true,
   };
+}
+
+/**
+ * The parser lets a missing value be an empty one and any value of a switch be true; neither is what was meant. Throws
+ * `LocalError`.
+ */
+function checked(args: readonly string[], declarations: FlagDeclarations): string[] {
+  const end = args.indexOf("--");
+  const mayBeFlags = end < 0 ? args.length : end;
+  return args.map((argument, i) => {
+    const [, name = "", value] = /^--?([^=]+)(?:=(.*))?$/s.exec(argument) ?? [];
+    const kind = Object.hasOwn(declarations, name) ? declarations[name]?.kind : undefined;
+    if (i >= mayBeFlags || kind === undefined) return argument;
+    if (kind === "switch") return value === undefined ? argument : `--${name}=${switchValue(name, value)}`;
+    const next = i + 1 < mayBeFlags ? args[i + 1] : undefined;
+    if (value === undefined && (next === undefined || /^-[^\d]/.test(next)))
+      throw new LocalError(`Flag -${name} needs a value.`);
+    return argument;
+  });
+}
+
+/** As Go reads a boolean, which is what scripts made for Vault have. */
+function switchValue(name: string, value: string): boolean {
+  if (/^(1|t|true)$/i.test(value)) return true;
+  if (/^(0|f|false)$/i.test(value)) return false;
+  throw new LocalError(`Invalid value "${value}" for flag -${name}: it is a switch, so true or false.`);
 }
 
 function valueOfFlag(name: string, declaration: FlagDeclaration, given: unknown): unknown {

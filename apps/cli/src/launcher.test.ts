@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +42,17 @@ describe("the launcher", () => {
     chmodSync(directory, 0o777);
     expect((await launch(["version"], { XDG_CACHE_HOME: join(home, "cache") })).code).toBe(0);
     expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it("ends without a word when nobody reads on", async () => {
+    const child = spawn(process.execPath, [LAUNCHER, "help"], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    let said = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect([code, said]).toEqual([141, ""]);
   });
 
   it("works without a home", async () => {

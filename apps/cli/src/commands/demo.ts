@@ -42,7 +42,8 @@ everything it started is ended.
     let cluster: LocalCluster | undefined;
     let ready = false;
     try {
-      cluster = await LocalCluster.create({ directory, nodes, basePort: flags["base-port"] ?? 8200 });
+      const basePort = flags["base-port"] ?? 8200;
+      cluster = await LocalCluster.create({ directory, nodes, basePort, temporary: temporary !== undefined });
       const steps = new Steps(context.terminal);
       if (flags.tour) {
         const facts = await interruption.race(tour(cluster, steps, startMs));

@@ -13,8 +13,10 @@ import { requireFreePorts } from "./ports.ts";
 import { pause, waitFor } from "./wait.ts";
 
 export interface LocalClusterOptions {
-  /** Made when it is not there, and then removed by `close`. */
+  /** Made when it is not there, and then removed by `close`, or by the end of this process. */
   readonly directory: string;
+  /** Removed although it was there. */
+  readonly temporary?: boolean;
   readonly nodes: number;
   readonly basePort: number;
   /** Default 5. */
@@ -56,7 +58,10 @@ export class LocalCluster {
   #rootToken = "";
   #unsealKeys: readonly string[] = [];
   #closed = false;
-  readonly #onExit = (): void => this.#signalAll("SIGKILL");
+  readonly #onExit = (): void => {
+    this.#signalAll("SIGKILL");
+    this.#removeDirectory();
+  };
 
   private constructor(
     options: LocalClusterOptions,
@@ -84,7 +89,7 @@ export class LocalCluster {
   static async create(options: LocalClusterOptions): Promise<LocalCluster> {
     const plans = planNodes(options);
     await requireFreePorts(plans);
-    const madeDirectory = !existsSync(options.directory);
+    const madeDirectory = options.temporary === true || !existsSync(options.directory);
     return new LocalCluster(options, plans, {
       ...writeNodeFiles(options.directory, plans, options.workers),
       madeDirectory,
@@ -300,7 +305,12 @@ export class LocalCluster {
     this.#signalAll("SIGKILL");
     await ended;
     process.off("exit", this.#onExit);
-    if (this.#madeDirectory) rmSync(this.#directory, { recursive: true, force: true });
+    this.#removeDirectory();
+  }
+
+  /** Who has just been killed may have one more file on the way. */
+  #removeDirectory(): void {
+    if (this.#madeDirectory) rmSync(this.#directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
   }
 
   #signalAll(signal: NodeJS.Signals): void {
