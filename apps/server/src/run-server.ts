@@ -1,8 +1,8 @@
 /** `strongroom server`: reads the configuration, starts the node, and stays until it is told to stop. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { asError, type Logger } from "@strongroom/runtime";
+import { writeFileSync } from "node:fs";
+import type { Logger } from "@strongroom/runtime";
 import { nodeClock, nodeEntropy, nodeTimers } from "@strongroom/runtime/node";
-import { parseServerConfigs, type ServerConfig } from "./config/index.ts";
+import { parseServerConfigs, readConfigFiles, type ServerConfig } from "./config/index.ts";
 import { runDevServer } from "./dev-server.ts";
 import { createLogger, type LogLevel } from "./logger.ts";
 import { type NodeSettings, resolveSettings, SettingsError } from "./node/settings.ts";
@@ -68,15 +68,7 @@ function readConfig(files: readonly string[]): ServerConfig {
       "Say which configuration to use with -config=FILE, or start a development server with -dev.",
     );
   }
-  return parseServerConfigs(files.map((name) => ({ name, source: readSource(name) })));
-}
-
-function readSource(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new SettingsError(`The configuration file cannot be read: ${asError(cause).message}`, { cause });
-  }
+  return parseServerConfigs(readConfigFiles(files));
 }
 
 function levelOf(text: string): LogLevel {

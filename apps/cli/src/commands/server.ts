@@ -12,7 +12,7 @@ export const server: Command = defineCommand({
     config: {
       kind: "list",
       value: "FILE",
-      help: "Configuration file, HCL or JSON, with Vault's names. May be given more than once.",
+      help: "Configuration file, HCL or JSON, with Vault's names, or a directory of such. May be given more than once.",
     },
     join: { kind: "string", value: "TOKEN", help: "Join the cluster that made this token. STRONGROOM_JOIN_TOKEN." },
     dev: { kind: "switch", help: "Development mode: one node, initialised and open, nothing kept." },

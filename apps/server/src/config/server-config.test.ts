@@ -160,6 +160,14 @@ describe("parseServerConfig", () => {
       'c.hcl: line 1, column 1: expected a name, found "="',
     );
   });
+
+  it("names the file of what it does not understand", () => {
+    const good = { name: "a.hcl", source: 'storage "raft" { path = "/d" }' };
+    const bad = { name: "b.hcl", source: '\nworkers = "many"\nlistener "tcp" {}' };
+    expect(() => parseServerConfigs([good, bad])).toThrow("b.hcl: line 2, column 11: workers must be");
+    expect(() => parseServerConfigs([bad])).toThrow("b.hcl: the configuration needs storage");
+    expect(() => parseServerConfigs([good])).toThrow("a.hcl: the configuration needs a listener");
+  });
 });
 
 describe("audit_stream", () => {

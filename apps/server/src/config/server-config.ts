@@ -112,7 +112,20 @@ export function parseServerConfigs(
       throw new ConfigError(`${name}: ${error.message}`);
     }
   });
-  return serverConfigOf(trees);
+  try {
+    return serverConfigOf(trees);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const at = sources.length === 1 ? 0 : trees.findIndex((tree) => error.at !== undefined && holds(tree, error.at));
+    const name = sources[at]?.name;
+    throw name === undefined ? error : new ConfigError(`${name}: ${error.message}`);
+  }
+}
+
+/** Whether `at` is the very position of something within `node`. */
+function holds(node: unknown, at: Position): boolean {
+  if (node === at) return true;
+  return typeof node === "object" && node !== null && Object.values(node).some((inner) => holds(inner, at));
 }
 
 function serverConfigOf(trees: readonly HclObject[]): ServerConfig {
