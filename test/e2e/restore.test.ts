@@ -81,7 +81,8 @@ describe("a restore", () => {
     expect(await read(1, "after the save")).toBe("after the save");
     await Promise.all([0, 1, 2].map((index) => cluster.kill(index)));
 
-    expect(JSON.parse(offline())).toMatchObject({ signed: false, voters: 3 });
+    expect(JSON.parse(offline())).toMatchObject({ signed: false, voters: 3, cluster_id: oldClusterId });
+    expect(JSON.parse(execCli("inspect", "-format=json", backup))).toMatchObject({ cluster_id: oldClusterId });
     const fresh = join(directory, "fresh");
     expect(() => execCli("restore", `-data-dir=${fresh}`, survivor)).toThrow(/-accept-unsigned/);
 

@@ -64,7 +64,7 @@ export async function readSnapshot(file: string): Promise<Inspected> {
 export function snapshotFacts({ header, trailer }: Inspected): Readonly<Record<string, string | number | boolean>> {
   const { metadata, logTimeMs, clusterId, nodeId, digest } = header;
   return {
-    cluster_id: toHex(clusterId),
+    cluster_id: uuidText(clusterId),
     node_id: String(nodeId),
     index: metadata.index,
     term: metadata.term,
@@ -76,6 +76,11 @@ export function snapshotFacts({ header, trailer }: Inspected): Readonly<Record<s
     digest: toHex(digest),
     signed: trailer.mac.length > 0,
   };
+}
+
+/** As everything else writes the cluster's id; empty before there is one. */
+function uuidText(bytes: Uint8Array): string {
+  return toHex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 function unwritable(file: string, cause: unknown): LocalError {

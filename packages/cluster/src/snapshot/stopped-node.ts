@@ -7,7 +7,7 @@
 import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { MemoryLogStorage, type NodeId, RawNode } from "@strongroom/raft";
-import { asError, StrongroomError, utf8 } from "@strongroom/runtime";
+import { asError, fromHex, StrongroomError } from "@strongroom/runtime";
 import { LevelTable, type Table, TableOpenError } from "@strongroom/storage";
 import { sealedAuthenticator } from "../authenticator.ts";
 import { KEY_FILE, NodeIdentity } from "../membership/identity.ts";
@@ -96,11 +96,11 @@ async function lockNode(directory: string): Promise<() => Promise<void>> {
   return unlock;
 }
 
-/** Empty for a node that no cluster has certified. */
+/** Its 16 bytes; empty for a node that no cluster has certified. */
 function clusterOf(directory: string): Uint8Array {
   // Opening an identity that is not there would make one.
   if (!existsSync(join(directory, KEY_FILE))) return new Uint8Array(0);
-  return utf8(NodeIdentity.open(directory).membership?.clusterId ?? "");
+  return fromHex((NodeIdentity.open(directory).membership?.clusterId ?? "").replaceAll("-", ""));
 }
 
 function readLog(directory: string): WalContents {
