@@ -83,7 +83,8 @@ function print(line: string): void {
 try {
   process.exitCode = main();
 } catch (error) {
-  if (!(error instanceof DetectorBroken) && !(error instanceof MutantMismatch)) throw error;
+  const misused = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+  if (!misused && !(error instanceof DetectorBroken) && !(error instanceof MutantMismatch)) throw error;
   print(error.message);
-  process.exitCode = 1;
+  process.exitCode = misused ? 2 : 1;
 }

@@ -156,6 +156,14 @@ describe("a cluster of three", () => {
     expect((await put(leader, "a", "1")).outcome).toBe("applied");
   });
 
+  it("says that nobody can take over where there is nobody", async () => {
+    cluster = new TestCluster();
+    const alone = await cluster.start(1, { bootstrap: true });
+    await cluster.leader();
+    const handing = alone.client.transferLeadership(0, { timeoutMs: 5_000 });
+    await expect(handing).rejects.toThrow("no other voter is there");
+  });
+
   it("removes a node for good, and goes on without it", async () => {
     cluster = new TestCluster();
     await cluster.startVoters(3);

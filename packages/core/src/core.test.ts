@@ -383,6 +383,17 @@ describe("the cluster's endpoints", () => {
     expect(await wireCode(node.call("read", "sys/storage/raft/digest", { token: null }))).toMatch(/^permission_denied/);
   });
 
+  it("name no address of a leader that has said none yet", async () => {
+    const before = node.cluster.summary;
+    const members = before.members.map((member) => ({ ...member, apiAddress: "", clusterAddress: "" }));
+    node.cluster.summary = { ...before, members };
+    expect(bodyOf(await node.call("read", "sys/leader", { token: null }))).toMatchObject({
+      leader_address: "",
+      leader_cluster_address: "",
+    });
+    node.cluster.summary = before;
+  });
+
   it("show leader and members", async () => {
     expect(bodyOf(await node.call("read", "sys/leader", { token: null }))).toMatchObject({
       ha_enabled: true,

@@ -163,9 +163,11 @@ export class Control {
     const target = to === 0 ? successor(status, () => true) : status.conf.voters.find((id) => id === to);
     if (target === undefined) {
       const message =
-        to === 0
-          ? "only the leader can choose a successor, and only among active voters; name one, or ask the leader"
-          : "leadership can only go to a voter; see the list of peers";
+        to !== 0
+          ? "leadership can only go to a voter; see the list of peers"
+          : status.lead === status.id
+            ? "no other voter is there that could take over"
+            : "only the leader can choose a successor; name one, or ask the leader";
       return { ok: false, code: "bad_target", message };
     }
     raft.transferLeadership(target);

@@ -20,7 +20,7 @@ export function leaderPath({ dependencies }: SystemServices): SystemPath {
               is_self: status.leaderId !== 0 && status.leaderId === status.nodeId,
               active_time: since,
               leader_address: leader?.apiAddress ?? "",
-              leader_cluster_address: leader === undefined ? "" : `https://${leader.clusterAddress}`,
+              leader_cluster_address: clusterUrl(leader?.clusterAddress ?? ""),
               performance_standby: false,
               performance_standby_last_remote_wal: 0,
               raft_committed_index: status.commitIndex,
@@ -34,6 +34,11 @@ export function leaderPath({ dependencies }: SystemServices): SystemPath {
     description: "Answered from what this node knows; empty addresses while there is no leader.",
   });
   return { path, access: "open", run: "effect", reply: "plain" };
+}
+
+/** Empty while the leader has not said where it is: the first node, before init. */
+function clusterUrl(address: string): string {
+  return address === "" ? "" : `https://${address}`;
 }
 
 function isoTime(wallMs: number): string {
