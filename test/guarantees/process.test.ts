@@ -56,6 +56,14 @@ describe("a server", () => {
       });
   });
 
+  it("does not take a join token where it began a cluster of its own, and says what to do", async () => {
+    expect(await server.start()).toBe("running");
+    await server.stop();
+    expect(await server.start("-join=srjoin.anything")).toBe(1);
+    expect(server.output).toMatch(/was started without a join token/);
+    expect(server.output).toMatch(/remove the directory and start again with the token/);
+  });
+
   it("keeps the secret of a join token in no file", async () => {
     expect(await server.start()).toBe("running");
     const { rootToken } = await server.initialize();

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { SharedCommandAuthenticator, type SharedKeys } from "@strongroom/barrier";
 import {
+  BOOTSTRAP_INDEX,
   bootstrapTable,
   createWal,
   DEFAULT_FLUSH_EVERY_BYTES,
@@ -169,6 +170,11 @@ async function recoverOrBegin(
   const recovered = recoverWal(disk);
   switch (recovered.status) {
     case "ok":
+      if (settings.joinToken !== undefined && identity.membership === undefined && wasNeverInitialised(recovered)) {
+        throw new UnusableDirectoryError(
+          `The node in ${settings.dataDirectory} was started without a join token and waits to be initialised, so it cannot join another cluster. Nothing was ever stored in it: remove the directory and start again with the token.`,
+        );
+      }
       if (settings.joinToken !== undefined) logger.info("this node is a member already; the join token is ignored");
       if (recovered.tornBytes > 0)
         logger.warn("the log ended in a write that was never finished; it was cut away", {
@@ -190,6 +196,11 @@ async function recoverOrBegin(
     clusterId: fromHex(membership.clusterId.replaceAll("-", "")),
   });
   return { wal, members };
+}
+
+/** A cluster of this node alone that no command was ever proposed to: all that is in its log was put there by its elections. */
+function wasNeverInitialised({ base, entries }: WalContents): boolean {
+  return base.index === BOOTSTRAP_INDEX && entries.every(({ data }) => data.length === 0);
 }
 
 /** A cluster of this node alone, waiting to be initialised. */
