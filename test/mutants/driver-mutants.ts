@@ -364,6 +364,15 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     tests: ["replica/proposal-tracker"],
   },
   {
+    name: "snapshot-tells-nothing-of-the-floor",
+    breaks: "what a snapshot skipped below the floor is called not committed by the next command",
+    file: `${CLUSTER}/replica/proposals.ts`,
+    find: "this.#tell(this.tracker.skipped((incarnation) => state.floor({ node, incarnation })));",
+    replace: "",
+    tests: ["replica/proposal-tracker", "replica/guarantees"],
+    simulation: "replica",
+  },
+  {
     name: "unknown-sent-again",
     breaks: "a write is sent again though its client was told that nobody knows, and takes effect behind later ones",
     file: `${CLUSTER}/replica/proposal-tracker.ts`,

@@ -59,6 +59,7 @@ export const MARKS: Readonly<Record<World, readonly string[]>> = {
     "proposal dropped: conf-change-refused",
     "proposal dropped: not-leader",
     "proposal dropped: transferring",
+    "proposal given up",
     "read answered",
     "read at a follower",
     "rot in the last group passed for a torn end",
