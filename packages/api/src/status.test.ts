@@ -48,6 +48,18 @@ describe("wireStatus", () => {
     expect(wireStatus(new PermissionDeniedError())).toMatchObject({ http: 403, text: "permission denied" });
   });
 
+  it("tells that another node, or the worker that handles the seal, cannot be reached now", () => {
+    class CallError extends StrongroomError {
+      readonly code: string;
+      constructor(code: string) {
+        super("try again");
+        this.code = code;
+      }
+    }
+    for (const code of ["peer_unavailable", "unserved"])
+      expect(wireStatus(new CallError(code))).toMatchObject({ code, http: 503, text: "try again" });
+  });
+
   it("says nothing of what it does not know", () => {
     const internal = { code: "internal", http: 500, grpc: GRPC_STATUS.internal, text: "internal error" };
     for (const error of [new CanaryError("s3cret"), new Error("s3cret"), "s3cret", undefined]) {

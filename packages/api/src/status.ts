@@ -104,6 +104,9 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["disk_full", { http: 503, grpc: resourceExhausted, named: true }],
   ["outcome_unknown", { http: 500, grpc: GRPC_STATUS.unknown, named: true }],
   ["unavailable", { http: 503, grpc: unavailable, named: true }],
+  // Of another node, or of the one worker of this node that handles its seal.
+  ["peer_unavailable", { http: 503, grpc: unavailable }],
+  ["unserved", { http: 503, grpc: unavailable }],
   ["leadership_lost", { http: 503, grpc: unavailable, named: true }],
   ["closing", { http: 503, grpc: unavailable }],
   ["command_rejected", { http: 500, grpc: GRPC_STATUS.internal }],

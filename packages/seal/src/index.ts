@@ -17,6 +17,7 @@ export {
   SealedMessageError,
   SealRecordError,
   SecondHolderError,
+  StateUnprovenError,
   UnsealFailedError,
   WrongShareError,
 } from "./errors.ts";

@@ -40,6 +40,7 @@ import {
   decodeSealRecord,
   type EphemeralKey,
   openSealed,
+  StateUnprovenError,
 } from "@strongroom/seal";
 import { CLUSTER_KEY, KEYRING_KEY, SEAL_RECORD_KEY } from "@strongroom/storage";
 import type { WorkerTurnover } from "../node/worker-turnover.ts";
@@ -263,8 +264,9 @@ export class SealHost {
    * `StateUnprovenError`, and `StateWrongError` on a node that ends for it.
    */
   async open(rootKey: Uint8Array): Promise<void> {
-    const { cluster, barrier, prover } = this.#parts;
-    this.#assertSettled();
+    const { cluster, barrier, prover, turnover } = this.#parts;
+    // Begun since the ceremony was looked at.
+    if (turnover.underWay) throw new StateUnprovenError();
     if (!barrier.sealed) return this.#publishKeys();
     // To a node that has just joined they are still on their way.
     await this.#records();
