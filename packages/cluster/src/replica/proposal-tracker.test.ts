@@ -184,6 +184,19 @@ describe("ProposalTracker", () => {
     expect(proposals.overtaken()).toEqual([]);
   });
 
+  it("keeps no more than some thousands of which nobody hears any more", () => {
+    const proposals = tracker();
+    proposals.setLeader(3, 1);
+    for (let sequence = 1; sequence <= 5_000; sequence++) proposals.add(7, { ...COMMAND, sequence });
+    proposals.takeSendings(0);
+    expect(proposals.tick(1_000)).toHaveLength(5_000);
+    expect(proposals.open()).toHaveLength(4_096);
+    proposals.add(7, command(5_001, 5_001));
+    proposals.applied(7, 5_001);
+    expect(proposals.overtaken()).toHaveLength(4_096);
+    expect(proposals.open()).toEqual([]);
+  });
+
   it("sends a registration until it is applied", () => {
     const proposals = tracker();
     proposals.setLeader(3, 1);

@@ -69,6 +69,8 @@ interface Proposer {
 const FINAL: ReadonlySet<DropReason> = new Set(["clock-skew", "unauthentic", "conf-change-refused", "disk-full"]);
 const MAX_SENDING_BYTES = 512 * 1024;
 const MAX_PENDING = 16;
+/** Of a proposer, while no command of it comes through: of the oldest, whose clients were told so long ago, no end is told. */
+const MAX_GIVEN_UP = 4_096;
 const NO_BYTES = new Uint8Array(0);
 
 function isUntaken(open: Open): boolean {
@@ -253,8 +255,12 @@ export class ProposalTracker {
 
   /** False if it was before. A registration, which nothing can overtake, is sent until it is applied. */
   #giveUp(open: Open): boolean {
-    if (open.sequence === REGISTRATION_SEQUENCE || this.#isGivenUp(open)) return false;
-    this.#proposers.get(open.incarnation)?.givenUp.add(open.sequence);
+    const proposer = this.#proposers.get(open.incarnation);
+    if (open.sequence === REGISTRATION_SEQUENCE || proposer?.givenUp.has(open.sequence) !== false) return false;
+    proposer.givenUp.add(open.sequence);
+    const [oldest = 0] = proposer.givenUp;
+    const first = proposer.open.get(oldest);
+    if (proposer.givenUp.size > MAX_GIVEN_UP && first?.toldUnknown === true) this.#forget(first);
     this.#unqueue(open);
     open.payload = NO_BYTES;
     return true;
