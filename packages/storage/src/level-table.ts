@@ -1,9 +1,9 @@
 /**
  * A table in a directory of LevelDB. What LevelDB promises less than it seems to is made up for here: un-awaited batches
- * have no order, so one is under way at a time; a write after a failed one can be acknowledged and lost, so the first
- * failure poisons the table; `compactRange` hides its errors, so `flush` looks for itself whether the log was retired.
- * LevelDB's own log can have holes after a power cut: whoever keeps a log of its own opens with `discardLog`, and finds
- * the tables as the last completed flush (or a later one) left them.
+ * have no order, so one is under way at a time, and what comes meanwhile is the next; a write after a failed one can be
+ * acknowledged and lost, so the first failure poisons the table; `compactRange` hides its errors, so `flush` looks for
+ * itself whether the log was retired. LevelDB's own log can have holes after a power cut: whoever keeps a log of its own
+ * opens with `discardLog`, and finds the tables as the last completed flush (or a later one) left them.
  */
 import { type FileHandle, mkdir, open, readdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -42,13 +42,20 @@ interface Database extends Level<Uint8Array, Uint8Array> {
 type LevelSnapshot = ReturnType<Database["snapshot"]>;
 
 interface ReadOptions {
-  readonly keyEncoding: "buffer";
-  readonly valueEncoding: "buffer";
+  readonly keyEncoding: "view";
+  readonly valueEncoding: "view";
   readonly snapshot?: LevelSnapshot;
 }
 
-/** The format that the native side speaks, which takes any byte array: other encodings copy the options at each call. */
-const NATIVE: ReadOptions = { keyEncoding: "buffer", valueEncoding: "buffer" };
+/** The format that takes byte arrays as they are: `buffer` makes a `Buffer` of each, other encodings copy the options too. */
+const NATIVE: ReadOptions = { keyEncoding: "view", valueEncoding: "view" };
+
+/** A batch that waits for the one under way. */
+interface Waiting {
+  readonly ops: readonly TableOp[];
+  readonly written: () => void;
+  readonly failed: (error: unknown) => void;
+}
 
 /** Above every key, so that asking for its compaction retires the memtable and touches no table file. */
 const BEYOND_ALL_KEYS = Uint8Array.of(0xff, 0xff, 0xff, 0xff);
@@ -56,6 +63,8 @@ const BEYOND_ALL_KEYS = Uint8Array.of(0xff, 0xff, 0xff, 0xff);
 export class LevelTable implements Table {
   readonly #directory: string;
   readonly #database: Database;
+  #waiting: Waiting[] = [];
+  #writing = false;
   #writes: Promise<void> = Promise.resolve();
   #flushes: Promise<void> = Promise.resolve();
   #poison: TableWriteError | undefined;
@@ -102,8 +111,9 @@ export class LevelTable implements Table {
     } catch (error) {
       return Promise.reject(error);
     }
-    const done = this.#writeAfter(this.#writes, ops);
+    const done = new Promise<void>((written, failed) => this.#waiting.push({ ops, written, failed }));
     this.#writes = done.catch(ignore);
+    if (!this.#writing) void this.#writeWaiting();
     return done;
   }
 
@@ -129,15 +139,34 @@ export class LevelTable implements Table {
     this.#assertHealthy();
   }
 
-  /** The native batch copies the operations when it runs: `ops` stays the caller's promise to leave alone till then. */
-  async #writeAfter(previous: Promise<void>, ops: readonly TableOp[]): Promise<void> {
-    await previous;
-    this.#assertHealthy();
+  /**
+   * All that came while a batch was under way is the next one: a batch costs two changes of threads, whatever is in it. The
+   * native batch copies the operations when it is made: `ops` stays the caller's promise to leave alone till then.
+   */
+  async #writeWaiting(): Promise<void> {
+    this.#writing = true;
+    while (this.#waiting.length > 0) {
+      const together = this.#waiting;
+      this.#waiting = [];
+      try {
+        this.#assertHealthy();
+        await this.#writeTogether(together);
+        for (const { written } of together) written();
+      } catch (error) {
+        for (const { failed } of together) failed(error);
+      }
+    }
+    this.#writing = false;
+  }
+
+  async #writeTogether(together: readonly Waiting[]): Promise<void> {
     try {
       const batch = this.#database.batch();
-      for (const op of ops) {
-        if (op.type === "put") batch.put(op.key, op.value);
-        else batch.del(op.key);
+      for (const { ops } of together) {
+        for (const op of ops) {
+          if (op.type === "put") batch.put(op.key, op.value);
+          else batch.del(op.key);
+        }
       }
       await batch.write();
     } catch (cause) {
