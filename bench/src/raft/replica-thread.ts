@@ -77,8 +77,7 @@ const shell = await ReplicaShell.open(
     ...world,
     metrics: new MetricsRegistry(),
     wal,
-    openWal: (contents, events) =>
-      openThreadWal(contents, { schedule: (turn) => void nodeTimers.immediate(turn) }, { port: walPort, events }),
+    openWal: (contents, events) => openThreadWal(contents, { schedule: queueMicrotask }, { port: walPort, events }),
     generations,
     transport,
     authenticator,

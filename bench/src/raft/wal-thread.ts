@@ -1,6 +1,6 @@
 /** The log's thread as a server has it, on a disk that counts its syncs where the other threads can read it. */
 import { workerData } from "node:worker_threads";
-import { NodeWalDisk, runWalThread, type WalPort } from "@strongroom/cluster";
+import { NodeWalDisk, runWalThread, WAL_THREAD_IDLE_MS, type WalPort } from "@strongroom/cluster";
 
 export interface WalThreadData {
   readonly directory: string;
@@ -19,4 +19,4 @@ class CountingDisk extends NodeWalDisk {
   }
 }
 
-runWalThread(port, new CountingDisk(directory));
+runWalThread(port, new CountingDisk(directory), { idleMs: WAL_THREAD_IDLE_MS });

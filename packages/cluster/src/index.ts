@@ -174,5 +174,5 @@ export type {
 } from "./wal/types.ts";
 export type { WalDisk } from "./wal/wal-disk.ts";
 export type { WalPort, WalThreadReply, WalThreadRequest } from "./wal/wal-thread.ts";
-export { openThreadWal, runWalThread } from "./wal/wal-thread.ts";
+export { openThreadWal, runWalThread, WAL_THREAD_IDLE_MS } from "./wal/wal-thread.ts";
 export type { WalBatch } from "./wal/writer.ts";

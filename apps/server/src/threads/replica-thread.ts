@@ -29,8 +29,7 @@ try {
     entropy: nodeEntropy,
     logger,
     metrics,
-    openWal: (_directory, wal, events) =>
-      openThreadWal(wal, { schedule: (turn) => void nodeTimers.immediate(turn) }, { port: walPort, events }),
+    openWal: (_directory, wal, events) => openThreadWal(wal, { schedule: queueMicrotask }, { port: walPort, events }),
     onFatal,
   });
   main.on("message", (message: ToReplicaThread) => {

@@ -34,7 +34,7 @@ export interface WalExecutor {
 export interface WalHostOptions extends WalWriterOptions {
   /**
    * Runs `turn` once all that belongs to the present turn was appended: what is appended until then is one group. Usually
-   * `timers.immediate`; a call at once makes each append a group of its own as long as the disk keeps up.
+   * `queueMicrotask`; a call at once makes each append a group of its own as long as the disk keeps up.
    */
   readonly schedule: (turn: () => void) => void;
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MessageChannel } from "node:worker_threads";
+import { MessageChannel, Worker } from "node:worker_threads";
 import { toIndex, toNodeId, toTerm } from "@strongroom/raft";
 import { utf8 } from "@strongroom/runtime";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -67,6 +67,39 @@ describe("a log on a thread of its own", () => {
     disk.close();
     expect(statSync(path).mode & 0o777).toBe(0o700);
     for (const name of disk.list()) expect(statSync(join(path, name)).mode & 0o777).toBe(0o600);
+  });
+
+  it("serves a thread that sleeps on its counter, awake or long asleep, and ends with it", async () => {
+    const path = join(directory, "wal");
+    const contents = createWal(new NodeWalDisk(path), identity, options);
+    const { port1, port2 } = new MessageChannel();
+    const source = `
+      import { workerData } from "node:worker_threads";
+      const { NodeWalDisk } = await import(${JSON.stringify(new URL("./node-wal-disk.ts", import.meta.url).href)});
+      const { runWalThread } = await import(${JSON.stringify(new URL("./wal-thread.ts", import.meta.url).href)});
+      runWalThread(workerData.port, new NodeWalDisk(workerData.path), { idleMs: 20 });`;
+    const url = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+    const execArgv = ["--conditions=source"];
+    const thread = new Worker(url, { workerData: { port: port2, path }, transferList: [port2], execArgv });
+    const ended = new Promise((resolve) => thread.on("exit", resolve));
+    let onSynced: (token: number) => void = () => {};
+    const events = {
+      onSynced: (token: number) => onSynced(token),
+      onFatal: (error: Error) => expect.fail(error.message),
+    };
+    const wal = openThreadWal(contents, options, { port: port1, events });
+    for (let token = 1; token <= 60; token++) {
+      const synced = new Promise<number>((resolve) => (onSynced = resolve));
+      const entry = { index: toIndex(token), term: toTerm(1), type: "EntryNormal", data: utf8("x") } as const;
+      wal.append({ token, entries: [entry], hardState: { term: toTerm(1), vote: toNodeId(1), commit: toIndex(0) } });
+      expect(await synced).toBe(token);
+      // Now it sleeps on the counter, now in its event loop.
+      if (token % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    await wal.close();
+    expect(await ended).toBe(0);
+    const recovery = recoverWal(new NodeWalDisk(path));
+    expect(recovery.status === "ok" && recovery.entries).toHaveLength(60);
   });
 
   it("reports a full disk as fatal and does not write on", async () => {
