@@ -173,6 +173,8 @@ export class ReplicaSimulation {
     if (votersOutgoing.length > 0) return false;
     const { appliedIndex } = leader.process.state;
     if (leader.mirror.lastIndex !== appliedIndex) return false;
+    // It need not be of the core, and its table is what is looked at in the end.
+    if (leader.process.replica.status().appliedIndex !== appliedIndex) return false;
     const members = new Set([...voters, ...learners]);
     const { network } = this.#world;
     for (const node of core) {
