@@ -32,8 +32,6 @@ export interface ProposalsParts {
   readonly rules: VerificationRules;
   readonly workers: WorkerBook;
   readonly post: (to: NodeId, message: PeerMessage) => void;
-  /** A proposal that `node` waits for, or that concerns all, is in this leader's log, at `index` or before it. */
-  readonly taken: (node: NodeId | "all", index: number) => void;
   /** Disks are nearly full: only what does not grow the store is taken. */
   readonly refusesGrowth: () => boolean;
   readonly alarm: (text: string, fields: LogFields) => void;
@@ -213,9 +211,7 @@ export class Proposals {
     const bodies = packCommands(payloads, PACK_LIMITS).map((commands) =>
       encodeEntryBody({ kind: "commands", version: 1, logTimeMs, commands }),
     );
-    const result = this.#parts.raft.propose(bodies);
-    this.#refuse(intakes, result);
-    if (result.ok) for (const { origin } of intakes) this.#parts.taken(origin as NodeId, result.lastIndex);
+    this.#refuse(intakes, this.#parts.raft.propose(bodies));
   }
 
   #appendMembership(intake: Intake, logTimeMs: number): void {
@@ -223,10 +219,7 @@ export class Proposals {
     assert(payload !== undefined, "a membership proposal has one change");
     const change = decodeConfChangeV2(payload);
     const context = encodeEntryBody({ kind: "membership", version: 1, logTimeMs, commands: [change.context] });
-    const result = this.#parts.raft.proposeConfChange({ ...change, context });
-    this.#refuse([intake], result);
-    // Whoever is removed by it is to hear of that before its connections are closed.
-    if (result.ok) this.#parts.taken("all", result.lastIndex);
+    this.#refuse([intake], this.#parts.raft.proposeConfChange({ ...change, context }));
   }
 
   #refuse(intakes: readonly Intake[], result: ProposeResult): void {

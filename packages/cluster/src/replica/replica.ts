@@ -31,6 +31,7 @@ import type { Effect } from "./effects.ts";
 import { type Instant, LogClock } from "./log-clock.ts";
 import { LogTail } from "./log-tail.ts";
 import { type ReplicaOptions, type ReplicaParts, raftConfig } from "./options.ts";
+import { packKeys } from "./packed.ts";
 import { PeerBook } from "./peer-book.ts";
 import { PeerOutbox } from "./peer-outbox.ts";
 import { Proposals } from "./proposals.ts";
@@ -58,7 +59,7 @@ export class Replica {
   readonly #clock: LogClock;
   readonly #peers: PeerBook;
   readonly #disk: DiskGuard;
-  readonly #workers: WorkerBook;
+  readonly #workers = new WorkerBook();
   readonly #rules: VerificationRules;
   readonly #verified = new VerifiedEntries();
   readonly #inbox: (() => void)[] = [];
@@ -96,7 +97,6 @@ export class Replica {
     const firstContext = (1 + parts.random.below(2 ** 20 - 1)) * 2 ** 32;
     this.#reads = new ReadService({ firstContext, retryMs: timings.readRetryMs });
     this.#clock = new LogClock(logTimeMs, now);
-    this.#workers = new WorkerBook(id);
     this.#peers = new PeerBook({ self: id, seeds: options.seeds, removed: parts.removed });
     this.#readMembers();
     this.#rules = {
@@ -116,7 +116,6 @@ export class Replica {
       rules: this.#rules,
       workers: this.#workers,
       post: (to, message) => this.#outbox.post(to, message),
-      taken: (node, index) => this.#outbox.awaits(node, index),
       refusesGrowth: () => this.#disk.refusesGrowth,
       alarm: (text, fields) => this.#log("error", text, fields),
     });
@@ -162,7 +161,7 @@ export class Replica {
 
   fromWorker(worker: number, messages: readonly WorkerToReplica[]): void {
     this.#inbox.push(() => {
-      if (this.#workers.heard(worker, messages)) for (const message of messages) this.#fromWorker(worker, message);
+      if (this.#workers.has(worker)) for (const message of messages) this.#fromWorker(worker, message);
     });
   }
 
@@ -171,7 +170,6 @@ export class Replica {
       if (this.#peers.isRemoved(from)) return;
       this.#clock.sample(from, senderWallMs, this.#now);
       this.#peers.heard(from, this.#now.monotonicMs);
-      this.#outbox.heard(from, messages);
       for (const message of messages) this.#fromPeer(from, senderWallMs, message);
     });
   }
@@ -295,7 +293,6 @@ export class Replica {
     const { timings } = this.#options;
     this.#raft.tick();
     this.#outbox.tick();
-    this.#workers.tick();
     this.#proposals.tick(this.#now.monotonicMs);
     this.#reads.retryOld(this.#now.monotonicMs);
     this.#agreement.tick(this.#seen.state === "StateLeader");
@@ -426,7 +423,12 @@ export class Replica {
     this.#statusDue ||= result.milestones.length > 0;
     const concernsNodes = (key: Uint8Array) => key[0] === KEY_KIND.node || key[0] === KEY_KIND.removedNode;
     if (result.membership.length > 0 || result.changedKeys.some(concernsNodes)) this.#readMembers();
-    this.#workers.applied(result, this.#clock.nowMs(this.#now));
+    this.#workers.broadcast({
+      type: "applied",
+      index: result.appliedIndex,
+      logTimeMs: this.#clock.nowMs(this.#now),
+      keys: packKeys(result.changedKeys),
+    });
     this.#proposals.applied(result.verdicts);
   }
 
