@@ -193,12 +193,9 @@ export class Supervisor {
     if (!shared) await this.#endWorkers(old, SEALING_GRACE_MS);
     if (this.#closing === undefined) await this.#startWorkers();
     if (shared) {
-      const others = old.filter((worker) => worker !== asking);
+      const [others, last] = [old.filter((worker) => worker !== asking), old.filter((worker) => worker === asking)];
       await this.#endWorkers(others, SEALING_GRACE_MS);
-      await this.#endWorkers(
-        old.filter((worker) => !others.includes(worker)),
-        SEALING_GRACE_MS,
-      );
+      await this.#endWorkers(last, SEALING_GRACE_MS);
     }
     this.#turnover.end();
   }

@@ -145,12 +145,13 @@ export class SealHost {
   }
 
   /**
-   * At the start of this worker, beside others that may be open already: tells the replica whether the keys are there. If they
-   * are not, a word of keys that left a worker as another one sealed the node may have come last.
+   * At the start of this worker, beside others that may be open already: tells the replica that the keys are there. After a
+   * sealing, that they are not: a word of keys that left one worker while another sealed the node may have come last.
    */
   async announce(): Promise<void> {
-    if (this.#parts.barrier.sealed) await this.#parts.cluster.keysWithdrawn();
-    else await this.#publishKeys();
+    const { barrier, cluster, turnover } = this.#parts;
+    if (!barrier.sealed) await this.#publishKeys();
+    else if (turnover.number > 0) await cluster.keysWithdrawn();
   }
 
   close(): void {
