@@ -80,7 +80,7 @@ async function load(clients: number, stopAfter: number, stop: () => Promise<void
 
 describe("a server with two workers", () => {
   it("has every answered request in its streams when it is killed with -9 under load, and goes on after it", async () => {
-    const answered = await load(16, 400, () => server.stop("SIGKILL"));
+    const answered = await load(16, 400, async () => void (await server.stop("SIGKILL")));
     const lines = streamLines();
     expect(answered.length).toBeGreaterThanOrEqual(400);
     const [requests, responses] = [idsOf(lines, "request"), idsOf(lines, "response")];

@@ -1,5 +1,6 @@
 /** Promises of docs/guarantees.md that only a whole server process can keep. */
 import { closeSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeJoinToken } from "@strongroom/cluster";
@@ -54,6 +55,19 @@ describe("a server", () => {
       expect((await server.call("GET", `kv/data/${i}`, undefined, rootToken)).json).toMatchObject({
         data: { data: { i } },
       });
+  });
+
+  it("stops in order, however often it is told to", async () => {
+    expect(await server.start()).toBe("running");
+    // It answers a little before it minds signals.
+    for (let i = 0; i < 200 && !server.output.includes("server started"); i++) await sleep(50);
+    // What it still waits for when the next signal comes.
+    const request = connect(Number(new URL(server.address).port), "127.0.0.1");
+    request.on("error", () => {});
+    request.write("PUT /v1/sys/init HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{");
+    await server.call("GET", "sys/seal-status");
+    expect(await server.stop("SIGTERM", 3)).toBe(0);
+    request.destroy();
   });
 
   it("does not take a join token where it began a cluster of its own, and says what to do", async () => {

@@ -105,12 +105,17 @@ export class ServerProcess {
     return { rootToken: String(json["root_token"]), share };
   }
 
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+  /** Resolves when the process is gone, to its exit code; `undefined` when it was gone before, or a signal ended it. */
+  async stop(signal: NodeJS.Signals = "SIGTERM", times = 1): Promise<number | undefined> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return undefined;
     const ended = once(child, "close");
-    child.kill(signal);
+    for (let i = 0; i < times; i++) {
+      if (i > 0) await sleep(20);
+      child.kill(signal);
+    }
     await ended;
+    return child.exitCode ?? undefined;
   }
 
   async remove(): Promise<void> {

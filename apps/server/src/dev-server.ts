@@ -53,6 +53,8 @@ async function serve(settings: NodeSettings, rootTokenId: string | undefined): P
   const turnover = WorkerTurnover.create();
   const metrics = new MetricsRegistry();
   const ended = Promise.withResolvers<number>();
+  // From the start on, and however often: whoever interrupts it wants the directory gone.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => ended.resolve(0));
   const fail = (error: Error): void => {
     logger.error("the development server stops", { error });
     ended.resolve(1);
@@ -92,7 +94,6 @@ async function serve(settings: NodeSettings, rootTokenId: string | undefined): P
   });
   const { unsealKey, rootToken } = await initialise(worker);
   process.stdout.write(banner(settings, unsealKey, rootToken));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ended.resolve(0));
   const reopen = (): void => worker.reopenAuditDevices();
   process.on("SIGHUP", reopen);
   const code = await ended.promise;

@@ -112,10 +112,16 @@ function banner(settings: NodeSettings): string {
   return `==> Strongroom server configuration:\n\n${lines.map(([name, value]) => `${name.padStart(width + 13)}: ${value}`).join("\n")}\n\n==> Strongroom server started! Log data will stream in below:\n\n`;
 }
 
+/**
+ * One signal may come several times, from a terminal and from a launcher that hands it on; the second one must not end the
+ * process before it has handed leadership over.
+ */
 function stopOnSignals(ended: PromiseWithResolvers<number>, logger: Logger): void {
+  let stopping = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      logger.info("stopping", { signal });
+    process.on(signal, () => {
+      if (!stopping) logger.info("stopping", { signal });
+      stopping = true;
       ended.resolve(0);
     });
   }

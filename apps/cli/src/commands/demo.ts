@@ -108,10 +108,13 @@ function logs(cluster: LocalCluster | undefined, said: string): string {
 
 class Interrupted extends Error {}
 
+/** A terminal signals the launcher as well, which hands the signal on: that is one, and no hurry. */
+const SAME_SIGNAL_MS = 500;
+
 /** Turns the first signal that asks to end into an exception where the work is waited for; the second one ends at once. */
 class Interruption {
   readonly #interrupted: PromiseWithResolvers<never> = Promise.withResolvers();
-  #count = 0;
+  #firstMs: number | undefined;
 
   constructor() {
     // Whether anybody waits or not.
@@ -128,8 +131,9 @@ class Interruption {
   }
 
   readonly #onSignal = (): void => {
-    this.#count += 1;
-    if (this.#count === 1) this.#interrupted.reject(new Interrupted());
-    else process.exit(EXIT_INTERRUPTED);
+    const nowMs = nodeClock.monotonicMs();
+    this.#firstMs ??= nowMs;
+    this.#interrupted.reject(new Interrupted());
+    if (nowMs - this.#firstMs > SAME_SIGNAL_MS) process.exit(EXIT_INTERRUPTED);
   };
 }
