@@ -29,6 +29,8 @@ export interface LeaseEntry {
   readonly error: string;
   /** It is forgotten even if undoing its effect fails. */
   readonly force: boolean;
+  /** Index of the log's entry that made it, by which the log tells what was made before what; 0: it is being made. */
+  readonly madeAtIndex: number;
 }
 
 const VERSION = 1;
@@ -40,9 +42,13 @@ export function encodeLeaseEntry({ tokenHash, ...entry }: LeaseEntry): Uint8Arra
   return utf8(JSON.stringify({ version: VERSION, ...stored }));
 }
 
-/** The bytes come out of the barrier, so they are what some version of this program wrote. */
-export function decodeLeaseEntry(bytes: Uint8Array): LeaseEntry {
+/**
+ * The bytes come out of the barrier, so they are what some version of this program wrote. `writtenAtIndex`: of the row, which
+ * is where a lease was made that was not written since.
+ */
+export function decodeLeaseEntry(bytes: Uint8Array, writtenAtIndex: number): LeaseEntry {
   const { version, token, ...entry } = JSON.parse(fromUtf8(bytes)) as Stored & { version: number };
   assert(version === VERSION, `a lease's row has version ${version}, this program knows ${VERSION}`);
-  return { ...entry, tokenHash: token === "" ? undefined : fromHex(token) };
+  const madeAtIndex = entry.madeAtIndex || writtenAtIndex;
+  return { ...entry, madeAtIndex, tokenHash: token === "" ? undefined : fromHex(token) };
 }

@@ -74,6 +74,7 @@ export class LeaseManager implements LeaseStore {
         attempts: 0,
         error: "",
         force: false,
+        madeAtIndex: 0,
       },
     );
     return leaseId;

@@ -34,8 +34,10 @@ export class LeaseRows {
 
   /** Guarded. */
   get(tx: Transaction, ref: LeaseRef): LeaseEntry | undefined {
-    const bytes = this.view(tx, ref.mountUuid).get(ref.path);
-    return bytes === undefined ? undefined : decodeLeaseEntry(bytes);
+    const view = this.view(tx, ref.mountUuid);
+    const bytes = view.get(ref.path);
+    if (bytes === undefined) return undefined;
+    return decodeLeaseEntry(bytes, tx.peek(view.storageKey(ref.path))?.revision.index ?? 0);
   }
 
   /** A lease that was not there. */

@@ -14,13 +14,15 @@ import { dueRange, isTaskKey, taskKey, taskRange } from "./lease-keys.ts";
 import type { LeaseManager } from "./lease-manager.ts";
 import type { LeaseRows } from "./lease-rows.ts";
 
-/** Ends all leases that were made until `askedMs` under `prefix` of a mount. */
+/**
+ * Ends all leases under `prefix` of a mount that were made before the task was: by their places in the log, since the clocks of
+ * two nodes may tell it otherwise.
+ */
 export interface PrefixTask {
   readonly type: "revoke-prefix";
   readonly mountUuid: string;
   readonly prefix: string;
   readonly force: boolean;
-  readonly askedMs: number;
 }
 
 /** Ends leases whose token is gone, and takes rows out of the index that name nothing. */
@@ -71,7 +73,7 @@ export class LeaseTasks implements BackgroundTask {
       if (last === undefined) break;
       for (const row of page) {
         try {
-          await this.#do(store, this.#read(row));
+          await this.#do(store, this.#read(row), row.row.revision.index);
           await store.write((tx) => tx.delete(row.key));
         } catch (thrown) {
           // One that fails holds up no other.
@@ -90,9 +92,9 @@ export class LeaseTasks implements BackgroundTask {
     return task as LeaseTask;
   }
 
-  async #do(store: LeaderStore, task: LeaseTask): Promise<void> {
+  async #do(store: LeaderStore, task: LeaseTask, askedAtIndex: number): Promise<void> {
     if (task.type === "revoke-prefix") {
-      const marked = await this.#queueBelow(store, task, () => true);
+      const marked = await this.#queueBelow(store, task, ({ madeAtIndex }) => madeAtIndex <= askedAtIndex);
       this.#parts.logger.info("leases under a prefix are being revoked", { mount: task.mountUuid, leases: marked });
       return;
     }
@@ -102,7 +104,7 @@ export class LeaseTasks implements BackgroundTask {
 
   /** Ends all leases of a mount that is closing, to which none can be added; those that were tried already are left alone. */
   endAll(store: LeaderStore, mount: Pick<MountEntry, "uuid">): Promise<number> {
-    const all = { mountUuid: mount.uuid, prefix: "", force: false, askedMs: Number.POSITIVE_INFINITY };
+    const all = { mountUuid: mount.uuid, prefix: "", force: false };
     return this.#queueBelow(store, all, (entry) => entry.state === "live");
   }
 
@@ -126,7 +128,7 @@ export class LeaseTasks implements BackgroundTask {
         for (const { path } of page) {
           const ref = { mountUuid: task.mountUuid, path };
           const entry = rows.get(tx, ref);
-          if (entry === undefined || entry.issueTimeMs > task.askedMs || !wanted(entry)) continue;
+          if (entry === undefined || !wanted(entry)) continue;
           if (manager.queue(tx, { ref, entry }, { force: task.force })) changed++;
         }
         return changed;

@@ -333,7 +333,6 @@ describe("tasks", () => {
           mountUuid: world.mountAt(tx, "database/").uuid,
           prefix,
           force,
-          askedMs: world.store.logTimeMs(),
         },
         world.node.dependencies.entropy,
       ),
@@ -350,6 +349,19 @@ describe("tasks", () => {
     await world.expire();
     const states = new Set(await Promise.all(inside.map(stateOf)));
     expect([[...states], await stateOf(outside), await stateOf(later)]).toEqual([["gone"], "live", "live"]);
+  });
+
+  it("revoke what was made before by the log, whatever clocks said, and renewed since or not", async () => {
+    const ahead = { issueTimeMs: world.store.logTimeMs() + 60_000 };
+    const made = [await world.grant(ahead), await world.grant(ahead)];
+    await world.write((tx) => world.leases.manager.renew(tx, made[1] ?? "", { expireTimeMs: 9e12 }));
+    await ask("creds/");
+    await world.write((tx) => world.leases.manager.renew(tx, made[0] ?? "", { expireTimeMs: 9e12 }));
+    const later = await world.grant({ issueTimeMs: 1 });
+    await world.write((tx) => world.leases.manager.renew(tx, later, { expireTimeMs: 9e12 }));
+    await world.work.run("lease-tasks");
+    await world.expire();
+    expect(await Promise.all([...made, later].map(stateOf))).toEqual(["gone", "gone", "live"]);
   });
 
   it("go on after a failover from where nobody has to know", async () => {

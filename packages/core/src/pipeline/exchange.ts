@@ -1,5 +1,6 @@
 /** One request on its way: what is found out about it once and holds for each run of its transaction. */
 import type { LogicalRequest, Operation } from "@strongroom/logical";
+import type { Revision } from "@strongroom/storage";
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import type { CoreRequest, CoreResult } from "../request.ts";
 import type { OnceOnly } from "../request-id.ts";
@@ -25,6 +26,8 @@ export interface Exchange {
   unwrapped: CoreResult | undefined;
   /** Whether something was changed: in the replicated state, or by an effect that was begun. */
   tookEffect: boolean;
+  /** Of the commit, once there is one. */
+  revision: Revision | undefined;
 }
 
 /** One run of the request's transaction. */

@@ -92,6 +92,7 @@ export class Pipeline {
       prepared: undefined,
       unwrapped: undefined,
       tookEffect: false,
+      revision: undefined,
     };
   }
 
@@ -115,7 +116,7 @@ export class Pipeline {
   async #settle(exchange: Exchange, outcome: Outcome): Promise<CoreResult> {
     switch (outcome.kind) {
       case "answer":
-        await outcome.afterCommit?.(this.#commands(exchange.request));
+        await outcome.afterCommit?.(this.#commands(exchange.request), exchange.revision);
         return outcome.result;
       case "effect":
         exchange.tookEffect ||= changesState(exchange.request.operation);
@@ -143,7 +144,10 @@ export class Pipeline {
     const body = mode === "read" ? run : provingRoutes(run);
     const options = { mode, fresh: exchange.writes, deadlineMs, signal };
     const { result, revision } = await runTransaction(this.#parts.dependencies.store, body, options);
-    if (revision !== undefined) exchange.tookEffect = true;
+    if (revision !== undefined) {
+      exchange.tookEffect = true;
+      exchange.revision = revision;
+    }
     return result;
   }
 

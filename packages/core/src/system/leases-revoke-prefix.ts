@@ -42,7 +42,10 @@ function pathOf(services: SystemServices, pattern: string, force: boolean): Syst
           const system = SystemContext.of(context);
           const settled = order(services, system, { prefix: fields.get("prefix") ?? "", force });
           if (!fields.get("sync")) return { kind: "empty", status: 202, warnings: [QUEUED] };
-          system.doAfterCommit(() => awaitRevocation(services.dependencies.store, system.request, settled));
+          system.doAfterCommit((_commands, revision) => {
+            const askedAtIndex = revision?.index ?? Number.POSITIVE_INFINITY;
+            return awaitRevocation(services.dependencies.store, system.request, (tx) => settled(tx, askedAtIndex));
+          });
           return { kind: "empty" };
         },
       },
@@ -55,12 +58,12 @@ function pathOf(services: SystemServices, pattern: string, force: boolean): Syst
   return { path, access: "sudo", run: "transaction", reply: "envelope", idempotent: true };
 }
 
-/** Commits the order; what is returned looks how far it is. Throws `LogicalError`. */
+/** Commits the order; what is returned looks how far it is, of the leases made until then. Throws `LogicalError`. */
 function order(
   { leases, mounts, dependencies }: SystemServices,
-  { transaction, nowMs, entropy }: SystemContext,
+  { transaction, entropy }: SystemContext,
   { prefix, force }: { readonly prefix: string; readonly force: boolean },
-): (tx: Transaction) => Promise<Revocation> {
+): (tx: Transaction, askedAtIndex: number) => Promise<Revocation> {
   if (prefix === "") throw new LogicalError("invalid_request", "a prefix must be specified");
   (force ? leases.metrics.forcedRevocations : leases.metrics.prefixRevocations).add();
   const one = prefix.endsWith("/") ? undefined : leases.manager.find(transaction, prefix, "write");
@@ -72,27 +75,26 @@ function order(
   if (covered.length > MAX_MOUNTS) {
     throw new LogicalError("invalid_request", `the prefix covers more than ${MAX_MOUNTS} mounts; give a longer one`);
   }
-  const askedMs = Math.floor(nowMs);
   const keys = covered.map(({ mount, prefix: below }) => {
-    const task = { type: "revoke-prefix", mountUuid: mount.uuid, prefix: below, force, askedMs } as const;
+    const task = { type: "revoke-prefix", mountUuid: mount.uuid, prefix: below, force } as const;
     return addLeaseTask(transaction, dependencies.barrier, task, entropy);
   });
-  return async (tx) => {
+  return async (tx, askedAtIndex) => {
     if (keys.some((key) => tx.peek(key) !== undefined)) return { state: "pending" };
     for (const place of covered) {
-      const revocation = await lookBelow(tx, leases, place, askedMs);
+      const revocation = await lookBelow(tx, leases, place, askedAtIndex);
       if (revocation.state !== "done") return revocation;
     }
     return { state: "done" };
   };
 }
 
-/** How those stand that were made until `askedMs`. */
+/** How those stand that were made until then. */
 async function lookBelow(
   tx: Transaction,
   { rows }: Leases,
   { mount, prefix }: LeasePrefix,
-  askedMs: number,
+  askedAtIndex: number,
 ): Promise<Revocation> {
   const view = rows.view(tx, mount.uuid);
   let failed: Revocation | undefined;
@@ -103,7 +105,7 @@ async function lookBelow(
     if (last === undefined) return failed ?? { state: "done" };
     for (const { path } of page) {
       const entry = rows.get(tx, { mountUuid: mount.uuid, path });
-      if (entry === undefined || entry.issueTimeMs > askedMs) continue;
+      if (entry === undefined || entry.madeAtIndex > askedAtIndex) continue;
       const revocation = revocationState(entry);
       if (revocation.state === "pending") return revocation;
       failed ??= revocation;

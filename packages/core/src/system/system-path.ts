@@ -4,7 +4,7 @@
  */
 import type { LogicalStorage, MountInfo, PathAccess, PathDefinition, RequestContext } from "@strongroom/logical";
 import { assert, type Entropy } from "@strongroom/runtime";
-import type { Transaction } from "@strongroom/storage";
+import type { Revision, Transaction } from "@strongroom/storage";
 import type { AuditTable } from "../audit/audit-table.ts";
 import type { CoreDependencies } from "../dependencies.ts";
 import type { Leases } from "../lease/leases.ts";
@@ -147,8 +147,8 @@ export class SystemContext implements RequestContext {
   }
 }
 
-/** Runs commands of its own, until the request's deadline. */
-export type AfterCommit = (commands: Commands) => Promise<void>;
+/** Runs commands of its own, until the request's deadline. `revision`: of the commit; missing where nothing was written. */
+export type AfterCommit = (commands: Commands, revision: Revision | undefined) => Promise<void>;
 
 const noStorage = (): never => {
   assert(false, "the server's own paths have no mount to store in");

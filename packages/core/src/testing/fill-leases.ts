@@ -59,6 +59,7 @@ export async function fillLeases(
                 attempts: 0,
                 error: "",
                 force: false,
+                madeAtIndex: 0,
               },
             );
           }
