@@ -26,6 +26,7 @@ const CLIENTS = [1, 16, 64];
 export async function clusterBench(args: readonly string[]): Promise<void> {
   const values = benchOptions(args, {
     seconds: [8, "of load for each row"],
+    "warm-up": [60, "seconds of writes before; a quarter of it of reads"],
     kills: [20, "of the leader"],
     "base-port": [18_200, "first of the nodes' ports"],
     json: ["bench/results/cluster.json", "where the figures are written"],
@@ -35,7 +36,7 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
   const cluster = await LocalCluster.create({ directory, nodes: 3, basePort: values["base-port"] });
   try {
     await cluster.up();
-    const rows = await throughput(cluster, values.seconds);
+    const rows = await throughput(cluster, { seconds: values.seconds, warmUp: values["warm-up"] });
     const gaps = await failover(cluster, values.kills);
     report(rows, gaps);
     mkdirSync(join(values.json, ".."), { recursive: true });
@@ -48,7 +49,10 @@ export async function clusterBench(args: readonly string[]): Promise<void> {
   }
 }
 
-async function throughput(cluster: LocalCluster, seconds: number): Promise<Row[]> {
+async function throughput(
+  cluster: LocalCluster,
+  { seconds, warmUp }: { readonly seconds: number; readonly warmUp: number },
+): Promise<Row[]> {
   const rows: Row[] = [];
   const measure = async (
     protocol: Row["protocol"],
@@ -66,10 +70,10 @@ async function throughput(cluster: LocalCluster, seconds: number): Promise<Row[]
     "protocol  operation  clients   per second      p50 ms      p99 ms  server µs/request  failures\n",
   );
   const https = cluster.nodes.map(({ apiAddress }) => apiAddress);
-  // The first half minute of a fresh process is its compiler's.
+  // The first minute of a fresh process is its compiler's, which takes a fifth of the processor meanwhile.
   for (const [operation, warmUpSeconds] of [
-    ["write", 20],
-    ["read", 5],
+    ["write", warmUp],
+    ["read", Math.ceil(warmUp / 4)],
   ] as const) {
     await wrkLoad({ targets: https, clients: 48, seconds: warmUpSeconds, token: cluster.rootToken, operation });
   }
