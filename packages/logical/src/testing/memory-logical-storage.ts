@@ -4,6 +4,8 @@ import type { ListOptions, LogicalStorage } from "../storage.ts";
 /** A plain map behind the engines' view of storage, and every rule of that view. For tests. */
 export class MemoryLogicalStorage implements LogicalStorage {
   readonly rows: Map<string, Uint8Array> = new Map();
+  /** Those that were asked to be kept decoded. */
+  readonly decodedPaths: Set<string> = new Set();
 
   get(path: string): Uint8Array | undefined {
     checkLeaf(path);
@@ -11,6 +13,7 @@ export class MemoryLogicalStorage implements LogicalStorage {
   }
 
   decoded<T>(path: string, decode: (value: Uint8Array) => T): T | undefined {
+    this.decodedPaths.add(path);
     const value = this.get(path);
     return value === undefined ? undefined : decode(value);
   }

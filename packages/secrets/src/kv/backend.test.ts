@@ -2,6 +2,7 @@ import { helpFor, LogicalError } from "@strongroom/logical";
 import { backendSuite } from "@strongroom/logical/testing";
 import { describe, expect, it } from "vitest";
 import { kvFactory } from "./backend.ts";
+import { KvMount, PUT_ONE, PUT_TWO } from "./testing/kv-mount.ts";
 
 const versionTwo = new Map([["version", "2"]]);
 const backend = kvFactory.create({ type: "kv", options: versionTwo });
@@ -67,4 +68,17 @@ describe("kvFactory", () => {
   it("lists its paths in the mount's help", () => {
     expect(helpFor(backend, { path: "secret/" }, "")?.help).toContain("data/*path");
   });
+});
+
+describe("a kv mount", () => {
+  it.each(["1", "2"] as const)(
+    "asks to keep metadata and settings decoded, and no secret (version %s)",
+    async (version) => {
+      const mount = new KvMount(version);
+      for (const [request, body] of [PUT_ONE, PUT_TWO]) await mount.ask(request, body);
+      for (const request of ["GET data/foo", "GET metadata/foo", "GET subkeys/foo", "GET foo", "DELETE data/foo"])
+        await mount.ask(request);
+      expect([...mount.storage.decodedPaths]).toEqual(version === "2" ? ["metadata/foo", "config"] : []);
+    },
+  );
 });
