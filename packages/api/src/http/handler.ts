@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
 import { type Core, type CoreRequest, type IncomingRequest, randomUuid } from "@strongroom/core";
 import { LogicalError, type Operation } from "@strongroom/logical";
-import { asError, type Clock, type Entropy, type Logger } from "@strongroom/runtime";
+import { asError, type Clock, type Entropy, type Logger, type Timers } from "@strongroom/runtime";
 import { wireStatus } from "../status.ts";
 import { checkBodyHeaders, hasBody, readBody } from "./body.ts";
 import { errorReply, type Reply, resultReply } from "./envelope.ts";
@@ -30,6 +30,7 @@ export interface HandlerOptions {
 export interface HandlerParts {
   readonly core: Pick<Core, "handle" | "checkToken" | "isOpen" | "refused">;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly entropy: Entropy;
   readonly logger: Logger;
 }
@@ -46,6 +47,7 @@ export class HttpHandler {
   readonly #options: HandlerOptions;
   readonly #core: HandlerParts["core"];
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #entropy: Entropy;
   readonly #logger: Logger;
   #closing = false;
@@ -54,6 +56,7 @@ export class HttpHandler {
     this.#options = options;
     this.#core = parts.core;
     this.#clock = parts.clock;
+    this.#timers = parts.timers;
     this.#entropy = parts.entropy;
     this.#logger = parts.logger;
   }
@@ -192,9 +195,22 @@ export class HttpHandler {
     if (close) headers.push("Connection", "close");
     response.writeHead(reply.status, headers);
     if (reply.stream !== undefined) this.#stream(response, reply.stream);
+    else if (close && !response.req.complete) this.#answerEarly(response, reply.body);
     else if (reply.body === undefined || reply.body.length > MAX_JOINED_BYTES) response.end(reply.body);
     // A string goes out in one piece with the headers; a buffer would be a second write.
     else response.end(reply.body.toString("latin1"), "latin1");
+  }
+
+  /**
+   * Who still sends would meet the reset of a connection that is closed with bytes unread, and clients in Go then tell of a broken
+   * pipe and not of the answer. So the connection stays a moment, in which nothing more is taken from it (RFC 9112 §9.6).
+   */
+  #answerEarly(response: ServerResponse, body: Buffer | undefined): void {
+    response.req.socket.pause();
+    if (body === undefined) response.flushHeaders();
+    else response.write(body);
+    const cancel = this.#timers.after(LINGER_MS, () => response.destroy());
+    response.once("close", cancel);
   }
 
   /** At the client's pace. One that breaks off leaves the client with an answer that has no end, which it takes for a failure. */
@@ -235,6 +251,9 @@ function incomingOf(id: string, request: IncomingMessage): Incoming {
 }
 
 const MAX_REFUSED_PATH = 1024;
+
+/** For a client to hear an answer that comes before its request was complete: some round trips. */
+const LINGER_MS = 500;
 
 /** Of a body that is copied to be sent with its headers. */
 const MAX_JOINED_BYTES = 64 * 1024;

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { present, type Timers } from "@strongroom/runtime";
+import { present } from "@strongroom/runtime";
 import { acceptWaiting } from "../accept-waiting.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { errorReply } from "./envelope.ts";
@@ -43,9 +43,7 @@ export interface HttpServerOptions {
   readonly openMetrics?: () => Promise<string>;
 }
 
-export interface HttpServerParts extends HandlerParts {
-  readonly timers: Timers;
-}
+export type HttpServerParts = HandlerParts;
 
 export interface HttpServer {
   readonly address: { readonly host: string; readonly port: number };

@@ -1,7 +1,7 @@
 /** A node in memory behind a real listener on loopback, with KV at `secret/`. */
 import { TestNode } from "@strongroom/core/testing";
 import type { BackendFactory } from "@strongroom/logical";
-import { silentLogger } from "@strongroom/runtime";
+import { silentLogger, type Timers } from "@strongroom/runtime";
 import { nodeTimers } from "@strongroom/runtime/node";
 import { type HttpServer, type HttpServerOptions, startHttpServer } from "../server.ts";
 import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY } from "./localhost-certificate.ts";
@@ -26,9 +26,9 @@ interface RequestOptions {
 /** `kv` is the engine that hangs at `secret/`. */
 export async function startTestServer(
   kv: BackendFactory,
-  options: Partial<HttpServerOptions> & { protocol?: "http" | "https"; initialize?: boolean } = {},
+  options: Partial<HttpServerOptions> & { protocol?: "http" | "https"; initialize?: boolean; timers?: Timers } = {},
 ): Promise<TestServer> {
-  const { protocol = "http", initialize = true, ...rest } = options;
+  const { protocol = "http", initialize = true, timers = nodeTimers, ...rest } = options;
   const node = new TestNode([kv]);
   if (initialize) {
     await node.initialize();
@@ -38,7 +38,7 @@ export async function startTestServer(
   const { clock, entropy } = node.dependencies;
   const server = await startHttpServer(
     { host: "127.0.0.1", port: 0, ...tls, ...rest },
-    { core: node.core, clock, timers: nodeTimers, entropy, logger: silentLogger },
+    { core: node.core, clock, timers, entropy, logger: silentLogger },
   );
   const { port } = server.address;
   const open = (): Promise<RawClient> => RawClient.open(port, protocol);
