@@ -39,6 +39,12 @@ const DURATION_BOUNDS = [0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 30
 
 const DEFAULT_GRACE_MS = 5_000;
 
+/**
+ * `anybodys`: of a path that may be asked by anybody, sealed or not, and held to `UNAUTHENTICATED_JSON_LIMITS`. `bearers`: a
+ * long one only after the token was found good. `unread`: not a byte of it is taken.
+ */
+export type BodyRule = "anybodys" | "bearers" | "unread";
+
 export class Core {
   readonly #dependencies: CoreDependencies;
   readonly #tokens: TokenServices;
@@ -128,9 +134,11 @@ export class Core {
     return new Core(dependencies);
   }
 
-  /** Whether `path` may be asked by anybody, sealed or not: front doors hold bodies for these to `UNAUTHENTICATED_JSON_LIMITS`. */
-  isOpen(path: string): boolean {
-    return systemTarget(this.systems, path)?.declared?.access === "open";
+  /** How a front door is to treat the body of a write to `path`, before anything else is known of the request. */
+  bodyRule(path: string): BodyRule {
+    const declared = systemTarget(this.systems, path)?.declared;
+    if (declared?.body === "unread") return "unread";
+    return declared?.access === "open" ? "anybodys" : "bearers";
   }
 
   /**

@@ -44,4 +44,32 @@ describe("an answer that comes early", () => {
     expect(await client.response()).toBeUndefined();
     expect((await server.request("GET", "/v1/secret/data/behind")).status).toBe(404);
   });
+
+  it("is given to what is not done here, such as a restore, with nothing read of the body", async () => {
+    const gzip = Buffer.from("1f8b0800000000000003", "hex");
+    const framings = ["Content-Length: 5000000000", "Transfer-Encoding: chunked"];
+    const typed = ["Content-Type: application/x-www-form-urlencoded", "Content-Encoding: gzip"];
+    const asked = [
+      ["snapshot", server.node.rootToken, 400, "snapshot restore"],
+      ["snapshot-force", server.node.rootToken, 400, "snapshot restore"],
+      ["join", "hvs.bad", 400, "-join=TOKEN"],
+      ["snapshot", "hvs.bad", 403, "permission denied"],
+      ["snapshot-force", "hvs.bad", 403, "permission denied"],
+    ] as const;
+    const answers = asked.flatMap(([name, token, code, text]) =>
+      framings.map(async (framing) => {
+        const client = await server.open();
+        const headers = ["Host: x", `X-Vault-Token: ${token}`, ...typed, framing];
+        await client.send(`PUT /v1/sys/storage/raft/${name} HTTP/1.1\r\n${headers.join("\r\n")}\r\n\r\n`);
+        if (framing.startsWith("Content-Length")) await client.send(gzip);
+        const [response, ...more] = await client.rest();
+        expect([response?.status, more], name).toEqual([code, []]);
+        expect(response?.body).toContain(text);
+        expect(response?.headers).toMatch(/^Connection: close$/m);
+      }),
+    );
+    await Promise.all(answers);
+    const small = { body: "no=json&%" };
+    expect((await server.request("POST", "/v1/sys/storage/raft/snapshot", small)).status).toBe(400);
+  });
 });

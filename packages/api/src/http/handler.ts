@@ -28,7 +28,7 @@ export interface HandlerOptions {
 }
 
 export interface HandlerParts {
-  readonly core: Pick<Core, "handle" | "checkToken" | "isOpen" | "refused">;
+  readonly core: Pick<Core, "handle" | "checkToken" | "bodyRule" | "refused">;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly entropy: Entropy;
@@ -157,7 +157,7 @@ export class HttpHandler {
     return resultReply(await this.#core.handle(coreRequest), incoming.id);
   }
 
-  /** A token comes before a large body, and before the go-ahead for any body that waits for one. */
+  /** A token comes before a large body, and before the go-ahead for any body that waits for one. What is not read gets none. */
   async #body(
     request: IncomingMessage,
     response: ServerResponse,
@@ -165,7 +165,9 @@ export class HttpHandler {
     coreRequest: CoreRequest,
   ): Promise<Uint8Array> {
     if (!hasBody(headers)) return NO_BODY;
-    const open = this.#core.isOpen(coreRequest.path);
+    const rule = this.#core.bodyRule(coreRequest.path);
+    if (rule === "unread") return NO_BODY;
+    const open = rule === "anybodys";
     const maxBytes = open ? UNAUTHENTICATED_BODY_BYTES : this.#options.maxRequestBytes;
     checkBodyHeaders(headers, maxBytes);
     const small = !headers.chunked && (headers.contentLength ?? 0) <= UNAUTHENTICATED_BODY_BYTES;

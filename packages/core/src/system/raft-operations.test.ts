@@ -30,6 +30,49 @@ describe("the endpoints of membership", () => {
   });
 });
 
+describe("what Vault has of Raft and this server does otherwise", () => {
+  const RESTORES = ["sys/storage/raft/snapshot", "sys/storage/raft/snapshot-force"];
+  const JOIN = "sys/storage/raft/join";
+
+  it("says how a snapshot is restored, to who has sudo there", async () => {
+    const policy = 'path "sys/storage/raft/snapshot*" { capabilities = ["create", "update"] }';
+    await node.call("update", "sys/policies/acl/p", { body: { policy } });
+    const made = await node.call("update", "auth/token/create", { body: { policies: ["p"] } });
+    const token = made.kind === "data" ? Buffer.from(made.auth?.clientToken ?? []).toString("latin1") : "";
+    for (const path of RESTORES) {
+      expect(await wireCode(node.call("update", path))).toMatch(
+        /^invalid_request: a snapshot is restored offline: .*`strongroom operator raft snapshot restore /,
+      );
+      for (const other of [null, "hvs.none", token]) {
+        expect(await wireCode(node.call("update", path, { token: other }))).toMatch(/^permission_denied/);
+      }
+      expect(node.core.bodyRule(path)).toBe("unread");
+    }
+    await node.call("update", "sys/seal");
+    expect(await wireCode(node.call("update", "sys/storage/raft/snapshot"))).toMatch(/^sealed/);
+  });
+
+  it("says how a node joins, to anybody, sealed or not", async () => {
+    const say = /^invalid_request: a node joins by token: .*-join=TOKEN/;
+    const body = { leader_api_addr: "https://127.0.0.1:8200" };
+    expect(await wireCode(node.call("update", JOIN, { token: null, body }))).toMatch(say);
+    await node.call("update", "sys/seal");
+    expect(await wireCode(node.call("update", JOIN, { token: null, body }))).toMatch(say);
+    expect(await wireCode(new TestNode([kvFactory]).call("update", JOIN, { token: null, body }))).toMatch(say);
+    expect(node.core.bodyRule(JOIN)).toBe("unread");
+    expect(node.cluster.calls).toEqual([]);
+  });
+
+  it("is told by help and OpenAPI", async () => {
+    const help = async (path: string) => JSON.stringify(bodyOf(await node.call("help", path)));
+    for (const path of RESTORES)
+      expect(await help(path)).toMatch(/Root-protected.*update: Refused: a restore is offline/);
+    expect(await help(JOIN)).toMatch(/Open: it needs no token.*update: Refused: a node joins by token/);
+    const { paths } = bodyOf(await node.call("read", "sys/internal/specs/openapi")) as { paths: object };
+    for (const path of [...RESTORES, JOIN]) expect(paths).toHaveProperty([`/${path}`, "post"]);
+  });
+});
+
 describe("the autopilot's settings", () => {
   it("are Vault's by name, and what is not given stays", async () => {
     expect(bodyOf(await node.call("read", CONFIGURATION))).toMatchObject({

@@ -34,10 +34,11 @@ import { policyNamePath } from "./policy-name.ts";
 import { raftAutopilotConfigurationPath, raftAutopilotStatePath } from "./raft-autopilot.ts";
 import { raftConfigurationPath } from "./raft-configuration.ts";
 import { raftDigestPath } from "./raft-digest.ts";
+import { raftJoinPath } from "./raft-join.ts";
 import { raftJoinTokenPath } from "./raft-join-token.ts";
 import { raftDemotePath, raftPromotePath, raftTransferLeaderPath } from "./raft-members.ts";
 import { raftRemovePeerPath } from "./raft-remove-peer.ts";
-import { raftSnapshotPath } from "./raft-snapshot.ts";
+import { raftSnapshotForcePath, raftSnapshotPath } from "./raft-snapshot.ts";
 import { rekeyInitPath } from "./rekey-init.ts";
 import { rekeyUpdatePath } from "./rekey-update.ts";
 import { rekeyVerifyPath } from "./rekey-verify.ts";
@@ -122,9 +123,11 @@ const SYSTEM_PATHS = [
   raftConfigurationPath,
   raftDemotePath,
   raftDigestPath,
+  raftJoinPath,
   raftJoinTokenPath,
   raftPromotePath,
   raftRemovePeerPath,
+  raftSnapshotForcePath,
   raftSnapshotPath,
   raftTransferLeaderPath,
   rekeyInitPath,

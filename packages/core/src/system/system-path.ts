@@ -35,6 +35,8 @@ export interface SystemPath {
   readonly reply: "envelope" | "top-level" | "plain" | "text" | "verbatim";
   /** Doing it twice is doing it once: a request id is not kept, and the handler finds for itself what was done before. */
   readonly idempotent?: true;
+  /** A write's body stays where it is, however long it is: nothing is done with it, and no field is taken from it. */
+  readonly body?: "unread";
 }
 
 /** As help and OpenAPI tell it. */
