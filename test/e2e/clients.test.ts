@@ -9,13 +9,15 @@ import { LocalCluster, type LocalNode } from "@strongroom/cli";
 import HashiVault from "hashi-vault-js";
 import nodeVault from "node-vault";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { portBlock } from "./port-block.ts";
 
+const basePort = portBlock({ nodes: 3 });
 let directory: string;
 let cluster: LocalCluster;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: 22_500 });
+  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: await basePort() });
   await cluster.up();
 }, 120_000);
 

@@ -9,16 +9,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { verifyStream } from "@strongroom/audit";
 import { LocalCluster } from "@strongroom/cli";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { portBlock } from "./port-block.ts";
 
 const CANARY_NAME = "canary-name-5b1f0c";
 const CANARY_VALUE = "canary-value-9d2e77";
 
+const basePort = portBlock({ nodes: 3 });
 let directory: string;
 let cluster: LocalCluster;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: 21_200, workers: 2 });
+  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: await basePort(), workers: 2 });
   for (const { index } of cluster.nodes) shortenRequests(join(directory, `node-${index}.json`));
   forbidAuditFiles(join(directory, "node-1.json"));
   await cluster.up();

@@ -5,13 +5,15 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalCluster } from "@strongroom/cli";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { portBlock } from "./port-block.ts";
 
+const basePort = portBlock({ nodes: 2 });
 let directory: string;
 let cluster: LocalCluster;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 2, basePort: 22_300 });
+  cluster = await LocalCluster.create({ directory, nodes: 2, basePort: await basePort() });
   await cluster.startNode(0);
   await cluster.initialize();
   await cluster.openNode(0);

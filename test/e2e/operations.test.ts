@@ -10,14 +10,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { LocalCluster, type LocalNode } from "@strongroom/cli";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { portBlock } from "./port-block.ts";
 
+const basePort = portBlock({ nodes: 3 });
 let directory: string;
 let cluster: LocalCluster;
 let shares: readonly string[];
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: 22_400, workers: 2 });
+  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: await basePort(), workers: 2 });
   await cluster.up();
   shares = cluster.unsealKeys;
 }, 120_000);

@@ -9,14 +9,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LocalCluster } from "@strongroom/cli";
 import { type Kv, StrongroomClient } from "@strongroom/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { portBlock } from "./port-block.ts";
 
+const basePort = portBlock({ nodes: 3 });
 let directory: string;
 let cluster: LocalCluster;
 let client: StrongroomClient;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: 23_500 });
+  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: await basePort() });
   await cluster.up();
   client = await StrongroomClient.connect({
     addresses: cluster.nodes.map(({ grpcAddress }) => grpcAddress),

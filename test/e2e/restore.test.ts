@@ -10,7 +10,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { LocalCluster, type LocalNode } from "@strongroom/cli";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { portBlock } from "./port-block.ts";
 
+const basePort = portBlock({ nodes: 3 });
 let directory: string;
 let cluster: LocalCluster;
 let backup: string;
@@ -20,7 +22,7 @@ let lastLeader = 0;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
   backup = join(directory, "backup.snap");
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: 23_400 });
+  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: await basePort() });
   await cluster.up();
 }, 180_000);
 
