@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { toIndex, toNodeId, toTerm } from "@strongroom/raft";
 import { utf8 } from "@strongroom/runtime";
+import { nodeTimers } from "@strongroom/runtime/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MemoryWalDisk } from "./memory-wal-disk.ts";
 import { NodeWalDisk } from "./node-wal-disk.ts";
@@ -94,7 +95,7 @@ describe("a log on a thread of its own", () => {
       wal.append({ token, entries: [entry], hardState: { term: toTerm(1), vote: toNodeId(1), commit: toIndex(0) } });
       expect(await synced).toBe(token);
       // Now it sleeps on the counter, now in its event loop.
-      if (token % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 60));
+      if (token % 20 === 0) await new Promise<void>((resolve) => nodeTimers.after(60, resolve));
     }
     await wal.close();
     expect(await ended).toBe(0);
