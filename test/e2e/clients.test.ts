@@ -2,29 +2,18 @@
  * Clients that others wrote for Vault, unchanged, against each node of a cluster: what they do with KV, AppRole, tokens and
  * policies works, whichever node they are given.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { LocalCluster, type LocalNode } from "@strongroom/cli";
+import { readFileSync } from "node:fs";
+import type { LocalCluster, LocalNode } from "@strongroom/cli";
 import HashiVault from "hashi-vault-js";
 import nodeVault from "node-vault";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { portBlock } from "./port-block.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { threeNodes } from "./three-nodes.ts";
 
-const basePort = portBlock({ nodes: 3 });
-let directory: string;
 let cluster: LocalCluster;
 
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: await basePort() });
-  await cluster.up();
-}, 120_000);
-
-afterAll(async () => {
-  await cluster?.close();
-  rmSync(directory, { recursive: true, force: true });
-}, 60_000);
+threeNodes((up) => {
+  cluster = up;
+});
 
 const POLICY = 'path "secret/data/*" { capabilities = ["create", "read"] }';
 

@@ -3,27 +3,15 @@
  * is asked of the leader and of a follower, over real processes, and what it did is seen on all nodes by the next request.
  * Tokens and wrapping are in tokens.test.ts, leases in leases.test.ts.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { LocalCluster } from "@strongroom/cli";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { portBlock } from "./port-block.ts";
+import type { LocalCluster } from "@strongroom/cli";
+import { describe, expect, it } from "vitest";
+import { threeNodes } from "./three-nodes.ts";
 
-const basePort = portBlock({ nodes: 3 });
-let directory: string;
 let cluster: LocalCluster;
 
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: await basePort() });
-  await cluster.up();
-}, 180_000);
-
-afterAll(async () => {
-  await cluster?.close();
-  rmSync(directory, { recursive: true, force: true });
-}, 60_000);
+threeNodes((up) => {
+  cluster = up;
+});
 
 type Method = "GET" | "LIST" | "POST" | "PATCH" | "DELETE";
 type Body = { readonly [name: string]: unknown };

@@ -1,25 +1,13 @@
 /** Leases over real processes: they end at their time and are revoked whoever leads, and whichever node is asked. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { LocalCluster } from "@strongroom/cli";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { portBlock } from "./port-block.ts";
+import type { LocalCluster } from "@strongroom/cli";
+import { describe, expect, it } from "vitest";
+import { threeNodes } from "./three-nodes.ts";
 
-const basePort = portBlock({ nodes: 3 });
-let directory: string;
 let cluster: LocalCluster;
 
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: await basePort() });
-  await cluster.up();
-}, 180_000);
-
-afterAll(async () => {
-  await cluster?.close();
-  rmSync(directory, { recursive: true, force: true });
-}, 60_000);
+threeNodes((up) => {
+  cluster = up;
+});
 
 const PATIENCE = { timeout: 60_000, interval: 200 };
 const others = (index: number): readonly number[] => [0, 1, 2].filter((other) => other !== index);

@@ -2,30 +2,18 @@
  * Tokens over three real processes: what is revoked, used up or unwrapped on one node is so on every node by the next request,
  * whoever leads, and while leadership moves or the leader dies. Each kind of write is asked of the leader and of a follower.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { LocalCluster } from "@strongroom/cli";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { portBlock } from "./port-block.ts";
+import type { LocalCluster } from "@strongroom/cli";
+import { describe, expect, it } from "vitest";
+import { threeNodes } from "./three-nodes.ts";
 
-const basePort = portBlock({ nodes: 3 });
-let directory: string;
 let cluster: LocalCluster;
 
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "strongroom-e2e-"));
-  cluster = await LocalCluster.create({ directory, nodes: 3, basePort: await basePort() });
-  await cluster.up();
+threeNodes(async (up) => {
+  cluster = up;
   for (const [name, policy] of Object.entries(POLICIES)) {
     await post(0, `sys/policies/acl/${name}`, { policy }, cluster.rootToken);
   }
-}, 180_000);
-
-afterAll(async () => {
-  await cluster?.close();
-  rmSync(directory, { recursive: true, force: true });
-}, 60_000);
+});
 
 const POLICIES = {
   app: 'path "secret/*" { capabilities = ["create", "read", "update", "delete", "list"] }',
