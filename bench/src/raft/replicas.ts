@@ -65,10 +65,11 @@ export class Replicas {
     this.#running = false;
     await Promise.all(this.#writers);
     for (const { thread, store, log } of this.#replicas) {
+      // The replica opened the table first, so it closes it last: LevelDB goes on using the first opener's block cache.
+      await store.close();
       const closed = once(thread, "message");
       thread.postMessage("close");
       await closed;
-      await store.close();
       await thread.terminate();
       await log.close();
     }
