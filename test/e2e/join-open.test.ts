@@ -30,7 +30,7 @@ async function isSealed(index: number): Promise<boolean> {
 }
 
 describe("a join token made with -open", () => {
-  it("opens the node that joins with it, once: after a restart the node is sealed", async () => {
+  it("opens the node that joins with it, once: sealed by somebody or started again, the node stays sealed", async () => {
     const made = await cluster.request(0, {
       method: "POST",
       path: "sys/storage/raft/join-token",
@@ -40,6 +40,10 @@ describe("a join token made with -open", () => {
     await cluster.startNode(1, { joinToken: token });
     for (let i = 0; i < 200 && (await isSealed(1)); i++) await sleep(50);
     expect(await isSealed(1)).toBe(false);
+    const sealing = await cluster.request(1, { method: "PUT", path: "sys/seal" });
+    expect(sealing.status).toBe(204);
+    await sleep(1500);
+    expect(await isSealed(1)).toBe(true);
     await cluster.kill(1);
     await cluster.startNode(1, { joinToken: token });
     await sleep(1500);
