@@ -75,10 +75,15 @@ export class Rewriter {
 function hasClearAccessor(line: Buffer): boolean {
   for (let at = line.indexOf(ACCESSOR); at >= 0; at = line.indexOf(ACCESSOR, at)) {
     at += ACCESSOR.length;
-    if (line.subarray(at - ACCESSOR.length - MOUNT.length, at - ACCESSOR.length).equals(MOUNT)) continue;
-    if (!HASHED.some((hashed) => line.subarray(at, at + hashed.length).equals(hashed))) return true;
+    if (standsAt(line, MOUNT, at - ACCESSOR.length - MOUNT.length)) continue;
+    if (!HASHED.some((hashed) => standsAt(line, hashed, at))) return true;
   }
   return false;
+}
+
+function standsAt(line: Uint8Array, word: Uint8Array, at: number): boolean {
+  for (let i = 0; i < word.length; i++) if (line[at + i] !== word[i]) return false;
+  return true;
 }
 
 /** What is left of a record that is too long for a message: what it was about, and where the whole of it is. */
