@@ -58,6 +58,6 @@ export type { TransactionOptions, TransactionResult } from "./run-transaction.ts
 export { runTransaction } from "./run-transaction.ts";
 export { openSnapshotReader } from "./snapshot-reader.ts";
 export type { Invalidation, KeyedRow, ReplicatedStore, RowIterator, SnapshotReader, WaitOptions } from "./store.ts";
-export type { Table, TableEntry, TableIterator, TableOp, TableSnapshot } from "./table.ts";
+export type { Table, TableEntry, TableImage, TableIterator, TableOp, TableSnapshot } from "./table.ts";
 export { PAGE_BYTES } from "./table.ts";
 export { Transaction } from "./transaction.ts";

@@ -5,16 +5,19 @@
  * itself whether the log was retired. LevelDB's own log can have holes after a power cut: whoever keeps a log of its own
  * opens with `discardLog`, and finds the tables as the last completed flush (or a later one) left them.
  */
-import { type FileHandle, mkdir, open, readdir, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { threadId } from "node:worker_threads";
 import { assert, compareBytes } from "@strongroom/runtime";
 import { type IteratorOptions, Level } from "level";
 import { TableOpenError, TablePoisonedError, TableReadError, TableWriteError } from "./errors.ts";
 import type { KeyRange } from "./keys.ts";
+import { LevelImage } from "./level-image.ts";
 import {
   PAGE_BYTES,
   type Table,
   type TableEntry,
+  type TableImage,
   type TableIterator,
   type TableOp,
   type TableSnapshot,
@@ -26,8 +29,13 @@ export interface LevelTableOptions {
    * cache, so it closes last. Default: false.
    */
   readonly multithreading?: boolean;
-  /** Removes LevelDB's own log first, and with it all that no flush covers. Only for the thread that opens first. */
+  /**
+   * Removes LevelDB's own log first, and with it all that no flush covers, and images that a process left when it was killed. Only
+   * for the thread that opens first.
+   */
   readonly discardLog?: boolean;
+  /** Default: true. */
+  readonly createIfMissing?: boolean;
   /** Cache of uncompressed blocks. Default: 32 MiB. */
   readonly cacheBytes?: number;
   /** Written bytes that are kept in memory before they become a table file. Default: 8 MiB. */
@@ -35,9 +43,9 @@ export interface LevelTableOptions {
 }
 
 /** `Level` in Node is classic-level, which has more than the universal type says. */
-interface Database extends Level<Uint8Array, Uint8Array> {
+type Database = Level<Uint8Array, Uint8Array> & {
   compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
-}
+};
 
 type LevelSnapshot = ReturnType<Database["snapshot"]>;
 
@@ -60,6 +68,10 @@ interface Waiting {
 /** Above every key, so that asking for its compaction retires the memtable and touches no table file. */
 const BEYOND_ALL_KEYS = Uint8Array.of(0xff, 0xff, 0xff, 0xff);
 
+/** A thread's directory for its image. LevelDB, which knows its own files by their names, leaves it alone. */
+const IMAGE = `image-${threadId}`;
+const IMAGES = /^image-\d+$/;
+
 export class LevelTable implements Table {
   readonly #directory: string;
   readonly #database: Database;
@@ -80,13 +92,15 @@ export class LevelTable implements Table {
    * which the process sets to 0077 at its start. Throws `TableOpenError`.
    */
   static async open(directory: string, options: LevelTableOptions = {}): Promise<LevelTable> {
+    const { createIfMissing = true } = options;
     try {
-      await makeDirectory(directory);
-      if (options.discardLog === true) await discardLogs(directory);
+      if (createIfMissing) await makeDirectory(directory);
+      if (options.discardLog === true) await discardRemains(directory);
       const database = new Level<Uint8Array, Uint8Array>(directory, {
         ...NATIVE,
         // What is stored is sealed: compressing it costs time and gains nothing.
         compression: false,
+        createIfMissing,
         multithreading: options.multithreading ?? false,
         cacheSize: options.cacheBytes ?? 32 * 1024 * 1024,
         writeBufferSize: options.writeBufferBytes ?? 8 * 1024 * 1024,
@@ -120,6 +134,13 @@ export class LevelTable implements Table {
   snapshot(): TableSnapshot {
     this.#assertUsable();
     return new LevelTableSnapshot(this.#database, (cause) => this.#fail("release a snapshot of", cause));
+  }
+
+  async image(): Promise<TableImage> {
+    await this.flush();
+    return LevelImage.make(this.#directory, join(this.#directory, IMAGE), (directory) =>
+      LevelTable.open(directory, { discardLog: true, createIfMissing: false }),
+    );
   }
 
   flush(): Promise<void> {
@@ -313,8 +334,10 @@ async function makeDirectory(directory: string): Promise<void> {
   if (made !== undefined) await syncDirectory(dirname(made));
 }
 
-async function discardLogs(directory: string): Promise<void> {
+async function discardRemains(directory: string): Promise<void> {
   for (const name of await logFiles(directory)) await unlink(join(directory, name));
+  for (const name of (await readdir(directory)).filter((entry) => IMAGES.test(entry)))
+    await rm(join(directory, name), { recursive: true });
 }
 
 async function logFiles(directory: string): Promise<string[]> {

@@ -6,6 +6,7 @@ import {
   PAGE_BYTES,
   type Table,
   type TableEntry,
+  type TableImage,
   type TableIterator,
   type TableOp,
   type TableSnapshot,
@@ -36,6 +37,15 @@ export class MemoryTable implements Table {
   snapshot(): TableSnapshot {
     this.#assertOpen();
     return new MemorySnapshot(this.#map);
+  }
+
+  async image(): Promise<TableImage> {
+    const snapshot = this.snapshot();
+    return {
+      get: async (key) => snapshot.getSync(key),
+      iterator: (range) => snapshot.iterator(range),
+      close: async () => snapshot.close(),
+    };
   }
 
   async flush(): Promise<void> {

@@ -25,6 +25,12 @@ export interface Table {
   write(ops: readonly TableOp[]): Promise<void>;
   /** A view of all batches whose promise has settled, that later batches do not change. The caller closes it. */
   snapshot(): TableSnapshot;
+  /**
+   * A view of all batches that were complete when it was called, for whoever reads a great part of all rows: it leaves nothing of
+   * them in memory, and is slow to begin. One at a time of a thread. The caller closes it, before the table. Throws `TableOpenError` where
+   * the disk has no room or no second names for files; the table is none the worse for it.
+   */
+  image(): Promise<TableImage>;
   /** When it settles, all batches that were complete when it was called survive a power cut. */
   flush(): Promise<void>;
   /** Waits for batches and flushes under way. Idempotent; all other use afterwards is a bug. */
@@ -49,3 +55,14 @@ export interface TableIterator {
   seek(key: Uint8Array): void;
   close(): Promise<void>;
 }
+
+/** Goes on as it is when its table goes on. */
+export interface TableImage {
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
+  iterator(range: KeyRange): TableImageIterator;
+  /** Close iterators first. */
+  close(): Promise<void>;
+}
+
+/** Walks a range upwards, once. `next` can throw `TableOpenError` besides, as `Table.image` does. */
+export type TableImageIterator = Pick<TableIterator, "next" | "close">;

@@ -44,6 +44,7 @@ class FailingGenerations extends MemoryGenerations {
       getSync: (key) => table.getSync(key),
       write,
       snapshot: () => table.snapshot(),
+      image: () => table.image(),
       flush: () => table.flush(),
       close: () => table.close(),
     };

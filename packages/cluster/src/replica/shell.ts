@@ -117,6 +117,7 @@ export class ReplicaShell {
         this.#metrics.scrubbed(result);
         this.#event(() => this.#replica.scrubbed(result));
       },
+      onPutOff: (error) => logger.warn("the rows on the disk could not be looked at; it is tried again", { error }),
       onError: (error) => this.#fatal(error),
     });
     this.#control = new ControlPlane(options.id, parts.transport, (worker, message) => this.#post(worker, [message]));

@@ -2,7 +2,16 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { EMPTY_CONF_STATE, toIndex, toTerm } from "@strongroom/raft";
 import { utf8 } from "@strongroom/runtime";
 import { SeededRandom, VirtualTime } from "@strongroom/runtime/testing";
-import { encodeRow, KEY_KIND, MemoryTable, makeKey, type TableOp } from "@strongroom/storage";
+import {
+  encodeRow,
+  KEY_KIND,
+  MemoryTable,
+  makeKey,
+  type Table,
+  type TableImage,
+  type TableOp,
+  TableOpenError,
+} from "@strongroom/storage";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { CHAIN_START } from "../state/entry-chain.ts";
@@ -51,7 +60,7 @@ describe("a pass over all rows", () => {
       fc.asyncProperty(fc.nat(200), fc.nat(), async (rows, seed) => {
         const table = tableOf(rows, seed);
         const index = rows + 1;
-        expect(await scrubPass(table.snapshot(), noPause)).toEqual({ index, rows, difference: undefined });
+        expect(await scrubPass(await table.image(), noPause)).toEqual({ index, rows, difference: undefined });
         const random = new SeededRandom(seed);
         const at = random.below(Math.max(1, rows));
         const before = table.getSync(key(at));
@@ -63,7 +72,7 @@ describe("a pass over all rows", () => {
           value[byte] = (value[byte] as number) ^ (1 << random.below(8));
           table.writeSync([{ type: "put", key: key(at), value }]);
         }
-        expect((await scrubPass(table.snapshot(), noPause))?.difference).toHaveLength(32);
+        expect((await scrubPass(await table.image(), noPause))?.difference).toHaveLength(32);
       }),
       { numRuns: 60 },
     );
@@ -71,9 +80,9 @@ describe("a pass over all rows", () => {
 
   it("looks at one moment, whatever is written meanwhile, and stops for breath every 64 rows", async () => {
     const table = tableOf(1_000);
-    const snapshot = table.snapshot();
+    const image = await table.image();
     let pauses = 0;
-    const result = await scrubPass(snapshot, async () => {
+    const result = await scrubPass(image, async () => {
       pauses++;
       table.writeSync([{ type: "put", key: key(pauses), value: utf8("anything") }]);
     });
@@ -83,21 +92,22 @@ describe("a pass over all rows", () => {
 });
 
 describe("the scrubber", () => {
-  function started(table: MemoryTable, share = 0.05) {
+  function started(table: Pick<Table, "image">, share = 0.05) {
     const time = new VirtualTime();
     const results: ScrubResult[] = [];
     const errors: Error[] = [];
+    const putOff: Error[] = [];
     let open = 0;
     const counted = {
-      snapshot: () => {
+      image: async (): Promise<TableImage> => {
+        const image = await table.image();
         open++;
-        const snapshot = table.snapshot();
         return {
-          getSync: (asked: Uint8Array) => snapshot.getSync(asked),
-          iterator: (range: Parameters<typeof snapshot.iterator>[0]) => snapshot.iterator(range),
+          get: (asked) => image.get(asked),
+          iterator: (range) => image.iterator(range),
           close: () => {
             open--;
-            snapshot.close();
+            return image.close();
           },
         };
       },
@@ -108,6 +118,7 @@ describe("the scrubber", () => {
       timers: time,
       table: () => counted,
       onResult: (result) => results.push(result),
+      onPutOff: (error) => putOff.push(error),
       onError: (error) => errors.push(error),
     });
     scrubber.start();
@@ -117,28 +128,28 @@ describe("the scrubber", () => {
         for (let turn = 0; turn < 20; turn++) await nextTurn();
       }
     };
-    return { scrubber, results, errors, advance, snapshots: () => open };
+    return { scrubber, results, errors, putOff, advance, images: () => open };
   }
 
-  it("looks some time after the start and then daily, and holds a snapshot only while it does", async () => {
-    const { results, errors, advance, snapshots } = started(tableOf(130));
+  it("looks some time after the start and then daily, and holds an image only while it does", async () => {
+    const { results, errors, advance, images } = started(tableOf(130));
     await advance(999);
-    expect(snapshots()).toBe(0);
+    expect(images()).toBe(0);
     await advance(1);
-    expect(snapshots()).toBe(1);
+    expect(images()).toBe(1);
     await advance(1, 5);
-    expect([results.length, snapshots()]).toEqual([1, 0]);
+    expect([results.length, images()]).toEqual([1, 0]);
     await advance(86_399_000);
     expect(results).toHaveLength(1);
     await advance(1, 1_100);
-    expect([results.length, errors.length, snapshots()]).toEqual([2, 0, 0]);
+    expect([results.length, errors.length, images()]).toEqual([2, 0, 0]);
   });
 
   it("looks at a newcomer's table when its state has come, and soon after", async () => {
     const table = new MemoryTable();
-    const { results, errors, advance, snapshots } = started(table);
+    const { results, errors, advance, images } = started(table);
     await advance(1_000, 3);
-    expect([results.length, errors.length, snapshots()]).toEqual([0, 0, 0]);
+    expect([results.length, errors.length, images()]).toEqual([0, 0, 0]);
     const filled = await tableOf(10)
       .snapshot()
       .iterator({ gte: new Uint8Array(0), lt: Uint8Array.of(0xff) })
@@ -148,16 +159,28 @@ describe("the scrubber", () => {
     expect([results.map(({ rows }) => rows), errors.length]).toEqual([[10], 0]);
   });
 
+  it("puts a pass off where the disk has no room for an image, and comes back to it", async () => {
+    const table = tableOf(10);
+    let full = true;
+    const image = () => (full ? Promise.reject(new TableOpenError("ENOSPC: no space left on device")) : table.image());
+    const { results, errors, putOff, advance } = started({ image });
+    await advance(1_000, 2);
+    expect([results.length, errors.length, putOff.length]).toEqual([0, 0, 2]);
+    full = false;
+    await advance(1_000, 2);
+    expect([results.map(({ rows }) => rows), errors.length]).toEqual([[10], 0]);
+  });
+
   it("lets go of the table in the middle of a pass when it is stopped, and says nothing of half a look", async () => {
-    const { scrubber, results, errors, advance, snapshots } = started(tableOf(500));
+    const { scrubber, results, errors, advance, images } = started(tableOf(500));
     await advance(1_000);
     await advance(1);
-    expect(snapshots()).toBe(1);
+    expect(images()).toBe(1);
     await scrubber.stop();
     await scrubber.stop();
-    expect([results.length, errors.length, snapshots()]).toEqual([0, 0, 0]);
+    expect([results.length, errors.length, images()]).toEqual([0, 0, 0]);
     await advance(86_400_000, 3);
-    expect(snapshots()).toBe(0);
+    expect(images()).toBe(0);
     scrubber.start();
     await advance(1_000);
     await advance(1, 20);

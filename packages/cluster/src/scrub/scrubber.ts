@@ -1,10 +1,10 @@
 /**
  * Runs `scrubPass` in the background: some time after the start, and then daily. It takes a small share of one core, in slices
- * of a fraction of a millisecond, so that the replica's loop never waits for it. The table's snapshot lasts as long as a pass,
+ * of a fraction of a millisecond, so that the replica's loop never waits for it. The table's image lasts as long as a pass,
  * and with it what is deleted meanwhile.
  */
 import { asError, type Cancel, type Clock, type Timers } from "@strongroom/runtime";
-import type { Table } from "@strongroom/storage";
+import { type Table, TableOpenError } from "@strongroom/storage";
 import { type ScrubResult, scrubPass } from "./scrub-pass.ts";
 
 export interface ScrubberOptions {
@@ -22,8 +22,10 @@ export interface ScrubberParts {
   readonly clock: Clock;
   readonly timers: Timers;
   /** What is to be looked at now. */
-  readonly table: () => Pick<Table, "snapshot">;
+  readonly table: () => Pick<Table, "image">;
   readonly onResult: (result: ScrubResult) => void;
+  /** The disk had no room to look; it is tried again. */
+  readonly onPutOff: (error: TableOpenError) => void;
   /** A row could not be read at all. */
   readonly onError: (error: Error) => void;
 }
@@ -80,9 +82,9 @@ export class Scrubber {
     });
   }
 
-  /** Whether there was something to look at. Never rejects. */
+  /** Whether all was looked at that there is. Never rejects. */
   async #run(pass: Pass): Promise<boolean> {
-    const { clock, table, onResult, onError } = this.#parts;
+    const { clock, table, onResult, onPutOff, onError } = this.#parts;
     let sliceAtMs = clock.monotonicMs();
     const pause = async () => {
       const spentMs = clock.monotonicMs() - sliceAtMs;
@@ -91,15 +93,19 @@ export class Scrubber {
       sliceAtMs = clock.monotonicMs();
     };
     try {
-      const snapshot = table().snapshot();
+      const image = await table().image();
       try {
-        const result = await scrubPass(snapshot, pause);
+        const result = await scrubPass(image, pause);
         if (result !== undefined) onResult(result);
         return result !== undefined;
       } finally {
-        snapshot.close();
+        await image.close();
       }
     } catch (error) {
+      if (error instanceof TableOpenError) {
+        onPutOff(error);
+        return false;
+      }
       if (!(error instanceof Stopped)) onError(asError(error));
       return true;
     }

@@ -137,9 +137,9 @@ describe("a restored state", () => {
       value: Uint8Array.of(...utf8("cluster"), 0xff),
     });
     expect(decodeNodeRecord(row(nodeKey(77)).value)).toEqual(node);
-    const snapshot = table.snapshot();
-    expect(await scrubPass(snapshot, async () => {})).toMatchObject({ index: 101, rows: 6, difference: undefined });
-    snapshot.close();
+    const image = await table.image();
+    expect(await scrubPass(image, async () => {})).toMatchObject({ index: 101, rows: 6, difference: undefined });
+    await image.close();
   });
 
   it("is opened if the snapshot's signature is good, and ends the node if it is not", async () => {

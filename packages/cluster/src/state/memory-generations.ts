@@ -4,7 +4,14 @@
  */
 import type { Index } from "@strongroom/raft";
 import type { Random } from "@strongroom/runtime";
-import { MemoryTable, mapKey, type Table, type TableOp, type TableSnapshot } from "@strongroom/storage";
+import {
+  MemoryTable,
+  mapKey,
+  type Table,
+  type TableImage,
+  type TableOp,
+  type TableSnapshot,
+} from "@strongroom/storage";
 import { ReplicaFatalError } from "./errors.ts";
 import { type GenerationBuild, type GenerationStore, INITIAL_GENERATION } from "./generation-store.ts";
 
@@ -122,6 +129,11 @@ class OpenTable implements Table {
 
   snapshot(): TableSnapshot {
     return this.#content.table.snapshot();
+  }
+
+  image(): Promise<TableImage> {
+    this.#content.flush();
+    return this.#content.table.image();
   }
 
   async flush(): Promise<void> {

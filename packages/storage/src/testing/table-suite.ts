@@ -88,6 +88,23 @@ export const TABLE_CLAIMS: readonly TableClaim[] = [
     snapshot.close();
     snapshot.close();
   }),
+  claim("gives an image of what was complete, which stays as it was", async (table) => {
+    await table.write([put("a", "1"), put("b", "1"), put("c", "1")]);
+    const image = await table.image();
+    await table.write([put("a", "2"), remove("b"), put("d", "1")]);
+    assert.deepEqual(await image.get(k("a")), k("1"));
+    assert.equal(await image.get(k("d")), undefined);
+    const iterator = image.iterator({ gte: k("b"), lt: k("d") });
+    assert.deepEqual(texts(await iterator.next(1)), [["b", "1"]]);
+    assert.deepEqual(texts(await iterator.next(5)), [["c", "1"]]);
+    assert.deepEqual(await iterator.next(5), []);
+    await iterator.close();
+    await image.close();
+    const later = await table.image();
+    assert.equal(await later.get(k("b")), undefined);
+    await later.close();
+    assert.deepEqual(table.getSync(k("a")), k("2"));
+  }),
   claim("walks a range from its lower end up to, not including, its upper", async (table) => {
     await table.write(["a", "b", "c", "d"].map((key) => put(key, key)));
     const snapshot = table.snapshot();
