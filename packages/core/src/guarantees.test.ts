@@ -6,6 +6,7 @@ import type {
   Invalidation,
   ReplicatedStore,
   SnapshotReader,
+  TableImage,
   Verdict,
   WaitOptions,
 } from "@strongroom/storage";
@@ -49,6 +50,10 @@ class OtherNodeStore implements ReplicatedStore {
   async linearizableSnapshot(options: WaitOptions): Promise<SnapshotReader> {
     this.#catchUp();
     return this.#store.linearizableSnapshot(options);
+  }
+
+  image(): Promise<TableImage> {
+    return this.#store.image();
   }
 
   async commit(draft: CommandDraft, options: WaitOptions): Promise<Verdict> {

@@ -6,6 +6,7 @@ import type { Clock, Timers } from "@strongroom/runtime";
 import type { CommandDraft, Verdict } from "./command.ts";
 import type { KeyRange } from "./keys.ts";
 import type { Row } from "./row.ts";
+import type { TableImage } from "./table.ts";
 
 /** A state of this node that stands still. Counted: whoever got it releases it once, whoever keeps it longer retains it. */
 export interface SnapshotReader {
@@ -55,6 +56,8 @@ export interface ReplicatedStore {
    * `UnavailableError` at the deadline, the signal's reason when that is aborted.
    */
   linearizableSnapshot(options: WaitOptions): Promise<SnapshotReader>;
+  /** Of this node's own table, old as it may be; as `Table.image`. */
+  image(): Promise<TableImage>;
   /**
    * Proposes `draft` and waits for its verdict. Throws `NotCommittedError`, `OutcomeUnknownError` or `UnavailableError`.
    * `localSnapshot` may take longer to show the effect.

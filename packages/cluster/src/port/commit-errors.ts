@@ -8,6 +8,10 @@ export function unknownOutcome(): OutcomeUnknownError {
   );
 }
 
+export function noRoom(): UnavailableError {
+  return new UnavailableError("too many writes of this node wait for a verdict; try again when the cluster answers");
+}
+
 export function notCommitted(reason: NotCommittedReason): Error {
   switch (reason) {
     case "no-leader":

@@ -1,5 +1,5 @@
 import { toIndex } from "@strongroom/raft";
-import { MemoryTable, type SnapshotReader } from "@strongroom/storage";
+import { MemoryTable, type SnapshotReader, TableOpenError } from "@strongroom/storage";
 import { describe, expect, it } from "vitest";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
 import { encodeReplicaState, initialReplicaState } from "../state/replica-state.ts";
@@ -71,6 +71,25 @@ describe("SnapshotShelf", () => {
     held.release();
     await drained;
     expect(() => table.snapshot()).toThrow();
+    await shelf.close();
+  });
+
+  it("closes the old table when its last image is done, too, and at once after one that could not be made", async () => {
+    const { table, shelf } = shelfAt(5);
+    const image = await shelf.image();
+    const other = new MemoryTable();
+    apply(other, 40);
+    let closed = false;
+    const drained = shelf.exchange(other).then(() => {
+      closed = true;
+    });
+    await Promise.resolve();
+    expect([closed, (await image.get(REPLICA_STATE_KEY)) === undefined]).toEqual([false, false]);
+    await image.close();
+    await drained;
+    expect(() => table.snapshot()).toThrow();
+    other.image = () => Promise.reject(new TableOpenError("ENOSPC: no space left on device"));
+    await expect(shelf.image()).rejects.toThrow(TableOpenError);
     await shelf.close();
   });
 });

@@ -11,6 +11,7 @@ import {
   openSnapshotReader,
   type SnapshotReader,
   type Table,
+  type TableImage,
   type TableSnapshot,
 } from "@strongroom/storage";
 import { REPLICA_STATE_KEY } from "../state/keys.ts";
@@ -30,7 +31,7 @@ interface Waiter {
   readonly ready: (snapshot: SnapshotReader) => void;
 }
 
-/** A table and how many snapshots of it are open; it closes after the last of them. */
+/** A table and how many snapshots and images of it are open; it closes after the last of them. */
 class OpenTable {
   readonly table: Table;
   #open = 0;
@@ -59,16 +60,38 @@ class OpenTable {
         snapshot.close();
         if (closed) return;
         closed = true;
-        this.#open--;
-        if (this.#open === 0) this.#onDrained?.();
+        this.#left();
       },
     };
+  }
+
+  async image(): Promise<TableImage> {
+    this.#open++;
+    try {
+      const image = await this.table.image();
+      return {
+        get: (key) => image.get(key),
+        iterator: (range) => image.iterator(range),
+        close: async () => {
+          await image.close();
+          this.#left();
+        },
+      };
+    } catch (error) {
+      this.#left();
+      throw error;
+    }
   }
 
   /** Resolves when nobody reads it any more and it is closed. */
   async drain(): Promise<void> {
     if (this.#open > 0) await new Promise<void>((resolve) => (this.#onDrained = resolve));
     await this.table.close();
+  }
+
+  #left(): void {
+    this.#open--;
+    if (this.#open === 0) this.#onDrained?.();
   }
 }
 
@@ -94,6 +117,11 @@ export class SnapshotShelf {
   /** The table as it is now, its private rows included, whatever was delivered. The caller closes it. */
   whole(): TableSnapshot {
     return this.#open.whole();
+  }
+
+  /** As `whole`, for whoever reads a great part of it. The caller closes it, once. */
+  image(): Promise<TableImage> {
+    return this.#open.image();
   }
 
   /** The newest usable snapshot, with a reference for the caller. */

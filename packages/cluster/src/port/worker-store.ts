@@ -16,6 +16,7 @@ import {
   type ReplicatedStore,
   type SnapshotReader,
   type Table,
+  type TableImage,
   type TableSnapshot,
   UnavailableError,
   type Verdict,
@@ -24,7 +25,7 @@ import {
 import type { CommandSigner } from "../authenticator.ts";
 import { unpackKeys } from "../replica/packed.ts";
 import { REGISTRATION_SEQUENCE, registrationMutation } from "../state/registration.ts";
-import { notCommitted, unknownOutcome } from "./commit-errors.ts";
+import { noRoom, notCommitted, unknownOutcome } from "./commit-errors.ts";
 import { type LimitedWait, limitWait } from "./limited-wait.ts";
 import type { ReplicaToWorker } from "./messages.ts";
 import { OpenCommits } from "./open-commits.ts";
@@ -151,6 +152,10 @@ export class WorkerStore implements ReplicatedStore {
       this.#newReaders.push({ settle });
       this.#parts.port.schedule();
     });
+  }
+
+  image(): Promise<TableImage> {
+    return this.#shelf.image();
   }
 
   /**
@@ -459,12 +464,7 @@ export class WorkerStore implements ReplicatedStore {
 
   #room(options: WaitOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      const end = this.#limit(
-        options,
-        reject,
-        () =>
-          new UnavailableError("too many writes of this node wait for a verdict; try again when the cluster answers"),
-      );
+      const end = this.#limit(options, reject, noRoom);
       if (end === undefined) return;
       this.#roomWaiters.push(() => {
         if (end.close()) resolve();

@@ -14,6 +14,11 @@ import {
 
 /** For one command or read; a cluster that takes longer has other worries than background work. */
 const DEADLINE_MS = 10_000;
+const ROWS_COUNTED_AT_ONCE = 64;
+
+interface Counted {
+  next(count: number): Promise<readonly unknown[]>;
+}
 
 export class LeaderStore {
   /** The Raft term of the leadership that this work belongs to. */
@@ -57,6 +62,43 @@ export class LeaderStore {
   /** As `rows`, of this node's own state, old as it may be: for looking for work that `write` then reads again. */
   localRows(range: KeyRange, count: number): Promise<readonly KeyedRow[]> {
     return firstRows(this.#store.localSnapshot(), range, count);
+  }
+
+  /**
+   * How many rows of `range` this node's own state has, old as it may be; fewer once `signal` is aborted. From `many` on they are
+   * read from an image, which costs a flush of the table; and a few at a time, since thousands would outlive several collections
+   * of young garbage, and leave the heap as large as they once made it.
+   */
+  async countLocal(range: KeyRange, many: number): Promise<number> {
+    const snapshot = this.#store.localSnapshot();
+    const few = snapshot.iterate(range);
+    let counted: number;
+    try {
+      counted = await this.#count(few, many);
+    } finally {
+      await few.close();
+      snapshot.release();
+    }
+    if (counted < many) return counted;
+    const image = await this.#store.image();
+    const all = image.iterator(range);
+    try {
+      return await this.#count(all, Number.POSITIVE_INFINITY);
+    } finally {
+      await all.close();
+      await image.close();
+    }
+  }
+
+  /** Ends at `enough`, or soon above it. */
+  async #count(iterator: Counted, enough: number): Promise<number> {
+    let counted = 0;
+    while (counted < enough && !this.signal.aborted) {
+      const rows = await iterator.next(ROWS_COUNTED_AT_ONCE);
+      if (rows.length === 0) break;
+      counted += rows.length;
+    }
+    return counted;
   }
 
   #wait(): WaitOptions {

@@ -2,13 +2,11 @@
  * How many leases there are, counted from the indexes now and then: a number kept up to date would be a row that every login
  * writes. A great number is counted seldom.
  */
-import { type KeyRange, keyAfter } from "@strongroom/storage";
 import type { BackgroundTask } from "../background/background-work.ts";
 import type { LeaderStore } from "../background/leader-store.ts";
 import { dueRange, irrevocableRange } from "./lease-keys.ts";
 import type { LeaseMetrics } from "./lease-metrics.ts";
 
-const ROWS_PER_PAGE = 1000;
 const MANY = 100_000;
 /** In turns: so many are left out after one that counted many. */
 const REST = 9;
@@ -25,10 +23,10 @@ export class LeaseCounter implements BackgroundTask {
 
   async run(store: LeaderStore): Promise<void> {
     if (this.#rest-- > 0) return;
-    const leases = await count(store, dueRange());
+    const leases = await store.countLocal(dueRange(), MANY);
     this.#rest = leases > MANY ? REST : 0;
     this.#metrics.leases.set(leases);
-    this.#metrics.irrevocable.set(await count(store, irrevocableRange()));
+    this.#metrics.irrevocable.set(await store.countLocal(irrevocableRange(), MANY));
   }
 
   /** Only the leader says a number, so that the numbers of all nodes can be added. */
@@ -37,17 +35,4 @@ export class LeaseCounter implements BackgroundTask {
     this.#metrics.leases.set(0);
     this.#metrics.irrevocable.set(0);
   }
-}
-
-async function count(store: LeaderStore, { gte, lt }: KeyRange): Promise<number> {
-  let counted = 0;
-  let from = gte;
-  while (!store.signal.aborted) {
-    const page = await store.localRows({ gte: from, lt }, ROWS_PER_PAGE);
-    const last = page.at(-1);
-    if (last === undefined) break;
-    counted += page.length;
-    from = keyAfter(last.key);
-  }
-  return counted;
 }

@@ -13,7 +13,7 @@ import { MemoryTable } from "../memory-table.ts";
 import { decodeRow, type Row } from "../row.ts";
 import { openSnapshotReader } from "../snapshot-reader.ts";
 import type { Invalidation, KeyedRow, ReplicatedStore, SnapshotReader, WaitOptions } from "../store.ts";
-import type { TableSnapshot } from "../table.ts";
+import type { TableImage, TableSnapshot } from "../table.ts";
 
 /**
  * How a commit can fail: dropped by every leader; its answer lost, with or without its effect; or nobody there to take it.
@@ -69,6 +69,10 @@ export class MemoryStore implements ReplicatedStore {
     this.#checkWait(options);
     await Promise.resolve();
     return this.#newest();
+  }
+
+  image(): Promise<TableImage> {
+    return this.#table.image();
   }
 
   async commit(draft: CommandDraft, options: WaitOptions): Promise<Verdict> {
