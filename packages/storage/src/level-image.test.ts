@@ -113,6 +113,7 @@ describe("the image of a table of LevelDB", () => {
     const directory = newDirectory();
     const images = async (): Promise<string[]> => (await readdir(directory)).filter((name) => name.startsWith("image"));
     const table = await filled(directory, 3, 10);
+    await table.flush();
     const image = await table.image();
     expect(await images()).toHaveLength(1);
     await image.close();

@@ -136,8 +136,8 @@ export class LevelTable implements Table {
     return new LevelTableSnapshot(this.#database, (cause) => this.#fail("release a snapshot of", cause));
   }
 
-  async image(): Promise<TableImage> {
-    await this.flush();
+  image(): Promise<TableImage> {
+    this.#assertUsable();
     return LevelImage.make(this.#directory, join(this.#directory, IMAGE), (directory) =>
       LevelTable.open(directory, { discardLog: true, createIfMissing: false }),
     );

@@ -26,8 +26,8 @@ export interface Table {
   /** A view of all batches whose promise has settled, that later batches do not change. The caller closes it. */
   snapshot(): TableSnapshot;
   /**
-   * A view of all batches that were complete when it was called, for whoever reads a great part of all rows: it leaves nothing of
-   * them in memory, and is slow to begin. One at a time of a thread. The caller closes it, before the table. Throws `TableOpenError` where
+   * A view of the batches that the last completed flush covers, or of more, for whoever reads a great part of all rows: it leaves
+   * nothing of them in memory, and is slow to begin. One at a time of a thread. The caller closes it, before the table. Throws `TableOpenError` where
    * the disk has no room or no second names for files; the table is none the worse for it.
    */
   image(): Promise<TableImage>;

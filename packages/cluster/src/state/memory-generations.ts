@@ -132,7 +132,6 @@ class OpenTable implements Table {
   }
 
   image(): Promise<TableImage> {
-    this.#content.flush();
     return this.#content.table.image();
   }
 

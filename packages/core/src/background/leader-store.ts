@@ -66,7 +66,7 @@ export class LeaderStore {
 
   /**
    * How many rows of `range` this node's own state has, old as it may be; fewer once `signal` is aborted. From `many` on they are
-   * read from an image, which costs a flush of the table; and a few at a time, since thousands would outlive several collections
+   * read from an image, which is as old as the last flush; and a few at a time, since thousands would outlive several collections
    * of young garbage, and leave the heap as large as they once made it.
    */
   async countLocal(range: KeyRange, many: number): Promise<number> {
