@@ -43,7 +43,7 @@ export class LeaseRows {
   /** A lease that was not there. */
   add(tx: Transaction, ref: LeaseRef, entry: LeaseEntry): void {
     const parts = this.#parts(tx, ref);
-    this.view(tx, ref.mountUuid).put(ref.path, encodeLeaseEntry(entry));
+    this.view(tx, ref.mountUuid).put(ref.path, encodeLeaseEntry(entry), { isNew: true });
     this.#putIndex(tx, dueKey(entry.dueMs, parts), ref);
     if (entry.kind === "secret" && entry.tokenHash !== undefined) {
       this.#putIndex(tx, tokenKey(entry.tokenHash, parts), ref);
