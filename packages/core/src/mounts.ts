@@ -12,7 +12,7 @@ import {
   type RequestContext,
 } from "@strongroom/logical";
 import { fromHex, fromUtf8, present, utf8 } from "@strongroom/runtime";
-import { type Invalidation, KEY_KIND, mapKey, type Revision, type Transaction } from "@strongroom/storage";
+import { type Invalidation, KEY_KIND, type Revision, type Transaction } from "@strongroom/storage";
 import {
   builtInMount,
   CUBBYHOLE_MOUNT,
@@ -182,7 +182,7 @@ export class Mounts {
     if (event.type === "all") this.#decodedRows.clear(event.index);
     else
       for (const key of event.keys)
-        if (key[0] === KEY_KIND.barrier) this.#decodedRows.invalidate(mapKey(key), event.index);
+        if (key[0] === KEY_KIND.barrier) this.#decodedRows.invalidate(key, event.index);
   }
 
   #load(tx: Transaction): MountTableState {

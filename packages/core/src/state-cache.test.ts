@@ -1,3 +1,4 @@
+import { utf8 } from "@strongroom/runtime";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StateCache } from "./state-cache.ts";
@@ -22,7 +23,7 @@ describe("StateCache", () => {
             index++;
             writes.push(index);
             if (action.all) cache.clear(index);
-            else cache.invalidate("k", index);
+            else cache.invalidate(utf8("k"), index);
             return;
           }
           const snapshot = Math.max(0, index - action.lag);
@@ -38,5 +39,21 @@ describe("StateCache", () => {
     const cache = new StateCache<number>(2);
     for (const [i, key] of ["a", "b", "c"].entries()) cache.fill(key, 1, i);
     expect(["a", "b", "c"].map((key) => cache.get(key, 1))).toEqual([undefined, 1, 2]);
+  });
+
+  it("tells rows apart whose keys end alike, filled again, pushed out or changed", () => {
+    const cache = new StateCache<number>(2);
+    const get = (): unknown[] => ["1-row", "2-row", "3-row"].map((key) => cache.get(key, 9));
+    cache.fill("1-row", 1, 1);
+    cache.fill("1-row", 2, 1);
+    cache.fill("2-row", 2, 2);
+    cache.invalidate(utf8("3-row"), 3);
+    expect(get()).toEqual([1, 2, undefined]);
+    cache.fill("3-row", 3, 3);
+    cache.invalidate(utf8("1-row"), 4);
+    cache.invalidate(utf8("3-row"), 4);
+    expect(get()).toEqual([undefined, 2, undefined]);
+    cache.invalidate(utf8("2-row"), 5);
+    expect(get()).toEqual([undefined, undefined, undefined]);
   });
 });

@@ -100,7 +100,7 @@ export class TokenStore {
       return;
     }
     for (const key of event.keys) {
-      if (key[0] === KEY_KIND.token) this.#cache.invalidate(mapKey(key), event.index);
+      if (key[0] === KEY_KIND.token) this.#cache.invalidate(key, event.index);
     }
   }
 
