@@ -192,6 +192,28 @@ describe.each(["the leader", "a follower"] as const)("asked of %s", (who) => {
 });
 
 describe("over all nodes", () => {
+  it("the nodes, the one that leads, and the versions that led are told alike, also when another leads", async () => {
+    const told = async (): Promise<readonly unknown[]> => {
+      const leader = await cluster.leader();
+      const histories = await Promise.all(NODES.map((node) => send(node, "LIST sys/version-history")));
+      for (const node of NODES) {
+        const { nodes } = (await send(node, "GET sys/ha-status")).data as { readonly nodes: readonly Body[] };
+        expect(nodes.filter((each) => each["active_node"]).map((each) => each["hostname"])).toEqual([`node-${leader}`]);
+        expect(nodes.map((each) => each["last_echo"] === null)).toEqual(nodes.map((each) => each["active_node"]));
+        expect(new Set(nodes.map((each) => each["hostname"]))).toEqual(new Set(NODES.map((each) => `node-${each}`)));
+      }
+      return histories.map(({ data }) => data);
+    };
+    const before = await told();
+    expect(before[0]).toMatchObject({ keys: [expect.stringMatching(/^\d+\.\d+\.\d+$/)] });
+    expect(before).toEqual(NODES.map(() => before[0]));
+    const leader = await cluster.leader();
+    const next = (leader + 1) % 3;
+    await send(next, "POST sys/storage/raft/transfer-leader", { server_id: `node-${next}` });
+    await expect.poll(() => cluster.leader(), { timeout: 20_000 }).toBe(next);
+    expect(await told()).toEqual(before);
+  });
+
   it("a read that races ten writes and the pruning of its version shows a whole version, none older than the request", async () => {
     expect((await send(0, "POST secret/metadata/raced", { max_versions: 2 })).status).toBe(204);
     expect((await send(0, "POST secret/data/raced", { data: { n: 1 } })).status).toBe(200);

@@ -206,6 +206,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Replace the key shares, the root key and the data key",
     load: async () => (await import("./commands/operator-rekey.ts")).operatorRekey,
   },
+  "operator members": {
+    summary: "Show the nodes and which one leads",
+    load: async () => (await import("./commands/operator-members.ts")).operatorMembers,
+  },
   "operator rotate": {
     summary: "Seal new rows with a new key",
     load: async () => (await import("./commands/operator-rotate.ts")).operatorRotate,
@@ -279,4 +283,8 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/token-lookup.ts")).tokenLookup,
   },
   version: { summary: "Print the version", load: async () => (await import("./commands/version.ts")).version },
+  "version-history": {
+    summary: "Show which versions have led the cluster",
+    load: async () => (await import("./commands/version-history.ts")).versionHistory,
+  },
 };

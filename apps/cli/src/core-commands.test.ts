@@ -111,6 +111,8 @@ const REQUESTS: readonly (readonly [string, string, unknown?])[] = [
   ["patch secret/data/a data=1", "PATCH /v1/secret/data/a", { data: "1" }],
   ["unwrap w", "PUT /v1/sys/wrapping/unwrap", {}],
   ["operator raft transfer-leader node-2", "PUT /v1/sys/storage/raft/transfer-leader", { server_id: "node-2" }],
+  ["operator members", "GET /v1/sys/ha-status"],
+  ["version-history", "GET /v1/sys/version-history?list=true"],
   ["operator raft promote node-2", "PUT /v1/sys/storage/raft/promote", { server_id: "node-2" }],
   [
     "operator raft autopilot set-config -min-quorum=5",
@@ -144,6 +146,23 @@ describe("a command", () => {
     expect(harness.seen[0]?.headers["x-vault-wrap-ttl"]).toBe("5m");
     expect(out).toMatch(/wrapping_token:? +hvs\.w/);
     expect(out).toMatch(/wrapping_token_ttl:? +5m0s/);
+  });
+});
+
+describe("what is shown of the cluster", () => {
+  it("is a row for each node, and for each version", async () => {
+    const node = { hostname: "n1", api_address: "https://a:1", cluster_address: "https://a:2", active_node: true };
+    const info = { timestamp_installed: "2030-01-02T03:04:05Z", build_date: "2029-01-01T00:00:00Z" };
+    harness.routes = {
+      "GET /v1/sys/ha-status": [200, { data: { nodes: [{ ...node, last_echo: null }] } }],
+      "GET /v1/sys/version-history": [200, { data: { keys: ["0.1.0"], key_info: { "0.1.0": info } } }],
+    };
+    expect((await harness.run(["operator", "members"])).out).toMatch(
+      /n1 +https:\/\/a:1 +https:\/\/a:2 +true +<nil>\n$/,
+    );
+    expect((await harness.run(["version-history"])).out).toMatch(
+      /0\.1\.0 +2030-01-02T03:04:05Z +2029-01-01T00:00:00Z\n$/,
+    );
   });
 });
 

@@ -21,6 +21,11 @@ export interface ClusterMember {
   readonly match?: number;
 }
 
+/** What people call it: its name, and its number where it has none. */
+export function memberName({ name, nodeId }: ClusterMember): string {
+  return name === "" ? String(nodeId) : name;
+}
+
 export interface ClusterSummary {
   readonly nodeId: number;
   /** 0 when no leader is known. */

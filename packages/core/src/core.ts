@@ -32,6 +32,7 @@ import { TokenRoles } from "./token/token-role.ts";
 import { type TokenServices, tokenServices } from "./token/token-services.ts";
 import { TokenSweeper } from "./token/token-sweeper.ts";
 import { TokenTidier } from "./token/token-tidier.ts";
+import { VersionRecorder } from "./version-history.ts";
 import { ResponseWrapper } from "./wrapping/response-wrapper.ts";
 
 /** Upper bounds in milliseconds. */
@@ -93,7 +94,9 @@ export class Core {
     this.#auditTable = new AuditTable(barrier);
     const wrapper = new ResponseWrapper({ barrier, tokens });
     const tidier = new TokenTidier({ tokens: tokens.store, logger });
-    for (const task of [mountSweeper, new RequestIdSweeper(barrier), tokenSweeper, tidier, ...leases.background]) {
+    const requestIds = new RequestIdSweeper(barrier);
+    const versions = new VersionRecorder({ barrier, program: dependencies });
+    for (const task of [mountSweeper, requestIds, tokenSweeper, tidier, versions, ...leases.background]) {
       this.background.register(task);
     }
     this.systems = systemBackends({

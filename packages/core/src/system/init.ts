@@ -5,6 +5,7 @@ import { AlreadyInitializedError } from "../errors.ts";
 import { createMountTable } from "../mounts.ts";
 import { base64Json, hexJson, textJson } from "../secret-json.ts";
 import { createRootToken } from "../token/root-token.ts";
+import { recordVersion } from "../version-history.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
 const MAX_SHARES = 255;
@@ -39,13 +40,11 @@ export function initPath({ dependencies }: SystemServices): SystemPath {
             ...options,
             deadlineMs: SystemContext.of(context).request.deadlineMs,
             prepare: (tx, barrier) => {
+              // A log without an entry has no time yet.
+              const nowMs = Math.max(store.logTimeMs(), clock.wallMs());
               createMountTable(tx, barrier);
-              rootToken = createRootToken(tx, barrier, {
-                entropy,
-                // A log without an entry has no time yet.
-                nowMs: Math.max(store.logTimeMs(), clock.wallMs()),
-                given: dependencies.firstRootToken,
-              });
+              recordVersion(tx, barrier, dependencies, nowMs);
+              rootToken = createRootToken(tx, barrier, { entropy, nowMs, given: dependencies.firstRootToken });
             },
           });
           logger.info("the cluster is initialised", { shares: options.shares, threshold: options.threshold });

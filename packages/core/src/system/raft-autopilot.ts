@@ -6,7 +6,7 @@ import {
   readAutopilotSettings,
   writeAutopilotSettings,
 } from "../autopilot-settings.ts";
-import type { ClusterMember, ClusterSummary } from "../cluster-view.ts";
+import { type ClusterMember, type ClusterSummary, memberName } from "../cluster-view.ts";
 import type { JsonMembers } from "../request.ts";
 import { SystemContext, type SystemPath, type SystemServices } from "./system-path.ts";
 
@@ -117,15 +117,15 @@ function stateBody(status: ClusterSummary, settings: AutopilotSettings): JsonMem
   const majority = Math.floor(voters.length / 2) + 1;
   const tolerance = Math.max(0, voters.filter(healthy).length - majority);
   const servers = status.members.map((member): [string, JsonMembers] => [
-    nameOf(member),
+    memberName(member),
     {
       address: member.clusterAddress,
       healthy: healthy(member),
-      id: nameOf(member),
+      id: memberName(member),
       last_contact: duration(member.lastContactMs),
       last_index: member.match ?? 0,
       last_term: status.term,
-      name: nameOf(member),
+      name: memberName(member),
       node_status: member.online ? "alive" : "failed",
       node_type: member.voter ? "voter" : "non-voter",
       status: member.leader ? "leader" : member.voter ? "voter" : "non-voter",
@@ -136,15 +136,11 @@ function stateBody(status: ClusterSummary, settings: AutopilotSettings): JsonMem
   return {
     failure_tolerance: tolerance,
     healthy: status.members.every(healthy),
-    leader: leader === undefined ? "" : nameOf(leader),
+    leader: leader === undefined ? "" : memberName(leader),
     optimistic_failure_tolerance: tolerance,
     servers: Object.fromEntries(servers),
-    voters: voters.map(nameOf),
+    voters: voters.map(memberName),
   };
-}
-
-function nameOf({ name, nodeId }: ClusterMember): string {
-  return name === "" ? String(nodeId) : name;
 }
 
 /** As Go prints one, to the millisecond. */

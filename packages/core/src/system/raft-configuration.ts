@@ -1,5 +1,6 @@
 /** `sys/storage/raft/configuration`: the members of the cluster. */
 import { definePath } from "@strongroom/logical";
+import { memberName } from "../cluster-view.ts";
 import type { SystemPath, SystemServices } from "./system-path.ts";
 
 export function raftConfigurationPath({ dependencies }: SystemServices): SystemPath {
@@ -12,7 +13,7 @@ export function raftConfigurationPath({ dependencies }: SystemServices): SystemP
         handler: async () => {
           const status = await dependencies.cluster.status();
           const servers = status.members.map((member) => ({
-            node_id: member.name === "" ? String(member.nodeId) : member.name,
+            node_id: memberName(member),
             address: member.clusterAddress,
             api_address: member.apiAddress,
             leader: member.leader,

@@ -1,3 +1,4 @@
+import { formatTimestamp } from "@strongroom/logical";
 import { kvFactory } from "@strongroom/secrets";
 import { beforeEach, describe, expect, it } from "vitest";
 import { currentAutopilotSettings } from "../autopilot-settings.ts";
@@ -27,6 +28,36 @@ describe("the endpoints of membership", () => {
     expect(await wireCode(node.call("update", "sys/storage/raft/promote", { token: null }))).toMatch(
       /^permission_denied/,
     );
+  });
+});
+
+describe("the nodes", () => {
+  it("are told as the leader knows them, whichever is asked", async () => {
+    const [first] = node.cluster.summary.members;
+    const follower = { ...first, nodeId: 2, name: "", leader: false, lastContactMs: 1_500 };
+    const members = [first, follower] as typeof node.cluster.summary.members;
+    node.cluster.summary = { ...node.cluster.summary, members: [] };
+    node.cluster.leaderStatus = async () => ({ ...node.cluster.summary, members });
+    const wallMs = node.store.clock.wallMs();
+    expect(bodyOf(await node.call("read", "sys/ha-status"))).toEqual({
+      nodes: [
+        {
+          hostname: "node-1",
+          api_address: "https://127.0.0.1:8200",
+          cluster_address: "https://127.0.0.1:8201",
+          active_node: true,
+          last_echo: null,
+        },
+        {
+          hostname: "2",
+          api_address: "https://127.0.0.1:8200",
+          cluster_address: "https://127.0.0.1:8201",
+          active_node: false,
+          last_echo: formatTimestamp(wallMs - 1_500),
+        },
+      ],
+    });
+    expect(await wireCode(node.call("read", "sys/ha-status", { token: null }))).toMatch(/^permission_denied/);
   });
 });
 

@@ -7,6 +7,7 @@ import { auditHashPath } from "./audit-hash.ts";
 import { auditHeaderPath, auditHeadersPath } from "./audit-headers.ts";
 import { auditStatusPath } from "./audit-status.ts";
 import { capabilitiesAccessorPath, capabilitiesPath, capabilitiesSelfPath } from "./capabilities.ts";
+import { haStatusPath } from "./ha-status.ts";
 import { healthPath } from "./health.ts";
 import { initPath } from "./init.ts";
 import { internalUiMountPath, internalUiMountsPath } from "./internal-ui-mounts.ts";
@@ -63,6 +64,7 @@ import { tokenTidyPath } from "./token/tidy.ts";
 import { hashByAlgorithmPath, hashPath } from "./tools/hash.ts";
 import { randomByLengthPath, randomBySourcePath, randomPath } from "./tools/random.ts";
 import { unsealPath } from "./unseal.ts";
+import { versionHistoryPath } from "./version-history.ts";
 import { wrappingLookupPath } from "./wrapping/lookup.ts";
 import { rewrapPath } from "./wrapping/rewrap.ts";
 import { unwrapPath } from "./wrapping/unwrap.ts";
@@ -90,6 +92,7 @@ const SYSTEM_PATHS = [
   authMountPath,
   authMountsPath,
   authMountTunePath,
+  haStatusPath,
   healthPath,
   initPath,
   keyStatusPath,
@@ -141,6 +144,7 @@ const SYSTEM_PATHS = [
   stepDownPath,
   unlockUserPath,
   unsealPath,
+  versionHistoryPath,
 ];
 
 const TOKEN_PATHS = [
