@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ["runtime", "proto"],
   core: ["runtime", "storage", "barrier", "seal", "logical", "audit"],
   api: ["runtime", "proto", "logical", "audit", "core"],
-  cli: ["runtime", "client", "audit", "core", "cluster", "server"],
+  cli: ["runtime", "client", "logical", "audit", "core", "cluster", "server"],
   server: [
     "runtime",
     "raft",

@@ -10,8 +10,18 @@ export function overview(group: string): string {
   const lines = names.map((name) => `  ${name.padEnd(width)}   ${COMMANDS[name]?.summary ?? ""}`);
   const title =
     group === "" ? "strongroom <command> [options] [arguments]" : `strongroom ${group} <command> [options] [arguments]`;
-  return `Usage: ${title}\n\nCommands:\n${lines.join("\n")}\n\nHelp on one: strongroom ${group === "" ? "" : `${group} `}<command> -help\n`;
+  const environment = group === "" ? `\n${ENVIRONMENT}` : "";
+  return `Usage: ${title}\n\nCommands:\n${lines.join("\n")}\n${environment}\nHelp on one: strongroom ${group === "" ? "" : `${group} `}<command> -help\n`;
 }
+
+/** What no option says. */
+const ENVIRONMENT = `Environment, besides what options name; each also begins with STRONGROOM_ in the place of VAULT_, and then wins:
+  VAULT_TOKEN            The token; without it what \`login\` left in ~/.vault-token.
+  VAULT_CLIENT_TIMEOUT   How long to wait for an answer: seconds, or a duration such as 2m; 0 is for ever. 60s.
+  VAULT_MAX_RETRIES      How often to send again what failed: reads whenever the reason may pass, writes where nothing was
+                         done. 0.
+  VAULT_PROXY_ADDR       The proxy that requests go through, also as VAULT_HTTP_PROXY.
+`;
 
 export function commandHelp(name: string, command: Command): string {
   const flags = Object.entries(command.flags).map(([flag, { kind, value, alias, help }]) => {

@@ -5,8 +5,8 @@ export interface Preview {
   readonly as: "curl" | "policy";
   /** What `print token` prints. */
   readonly tokenInUse: string | undefined;
-  /** How curl is told of certificates, by the files that this tool was given. */
-  readonly tlsArguments: readonly string[];
+  /** How curl is told of the way there: certificates, by the files that this tool was given, and a proxy. */
+  readonly curlArguments: readonly string[];
 }
 
 /** Thrown instead of sending; `main` prints its text, and the command has succeeded. */
@@ -30,7 +30,7 @@ export interface PreviewedRequest {
 export function curlCommand({ method, url, headers, body }: PreviewedRequest, preview: Preview): string {
   const parts = ["curl"];
   if (method !== "GET") parts.push("-X", method);
-  parts.push(...preview.tlsArguments.map((argument) => (argument.startsWith("--") ? argument : quoted(argument))));
+  parts.push(...preview.curlArguments.map((argument) => (argument.startsWith("--") ? argument : quoted(argument))));
   for (const [name, value] of Object.entries(headers)) {
     if (name === "Content-Length") continue;
     const inUse = name === "X-Vault-Token" && value === preview.tokenInUse;

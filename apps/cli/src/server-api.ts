@@ -3,15 +3,17 @@
  * connection kept. Bodies are handled as text and parsed where a command needs the data.
  */
 import { createHash, type X509Certificate } from "node:crypto";
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest, type RequestOptions } from "node:https";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
 import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { asError, StrongroomError } from "@strongroom/runtime";
 import { LocalError } from "./command.ts";
 import { parseExactly } from "./exact-json.ts";
 import { curlCommand, type Preview, policyFor, RequestPreview } from "./request-preview.ts";
+import { mayRepeat, RETRY_PAUSE_MS } from "./retry.ts";
 import type { Connection } from "./settings.ts";
+import { pause } from "./wait.ts";
 
 type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE" | "LIST";
 
@@ -49,8 +51,6 @@ export interface ApiBody {
 }
 
 const TIMEOUT_MS = 60_000;
-const NO_ANSWER =
-  "no answer within 60 s; if the cluster has no leader, nothing is answered that needs one: see `strongroom status` on each node";
 const CHAIN_LENGTH_MAX = 8;
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -148,16 +148,29 @@ export class ServerApi {
     return { status: response.statusCode ?? 0, text: await readAll(response) };
   }
 
+  /** As often as may be and is wanted; what the last try came to. */
   async #request(method: string, path: string, body: string | undefined, own: OwnParts): Promise<IncomingMessage> {
     const connection = this.#connection;
+    for (let left = connection.retries ?? 0; ; left--) {
+      const answer = await this.#try(method, path, body, own).catch(asError);
+      if (left === 0 || !mayRepeat(method, answer)) {
+        if (answer instanceof Error) throw unreachable(connection, answer);
+        return answer;
+      }
+      if (!(answer instanceof Error)) answer.resume();
+      await pause(RETRY_PAUSE_MS);
+    }
+  }
+
+  async #try(method: string, path: string, body: string | undefined, own: OwnParts): Promise<IncomingMessage> {
+    const { address, timeoutMs: timeout = TIMEOUT_MS } = this.#connection;
     const headers = this.#headers(method, body, own);
-    const options = { method, headers, timeout: TIMEOUT_MS, ...(await this.#tlsOptions()) };
-    const url = new URL(path, connection.address);
-    const start = connection.address.protocol === "https:" ? httpsRequest : httpRequest;
+    const options = { method, headers, timeout, ...(await this.#wayThere()) };
+    const start = address.protocol === "https:" ? httpsRequest : httpRequest;
     return new Promise((resolve, reject) => {
-      const request = start(url, options, resolve);
-      request.on("timeout", () => request.destroy(new Error(NO_ANSWER)));
-      request.on("error", (cause) => reject(unreachable(connection, cause)));
+      const request = start(new URL(path, address), options, resolve);
+      request.on("timeout", () => request.destroy(new Error(noAnswer(timeout))));
+      request.on("error", reject);
       request.end(body);
     });
   }
@@ -177,18 +190,19 @@ export class ServerApi {
     return headers;
   }
 
-  async #tlsOptions(): Promise<RequestOptions> {
-    const { caFingerprint, serverName, skipVerify, address, client } = this.#connection;
-    if (address.protocol !== "https:") return {};
+  async #wayThere(): Promise<RequestOptions> {
+    const { caFingerprint, serverName, skipVerify, address, client, proxy } = this.#connection;
+    const proxyEnv = proxy === undefined ? undefined : { HTTP_PROXY: proxy.href, HTTPS_PROXY: proxy.href };
+    if (address.protocol !== "https:") return proxyEnv === undefined ? {} : { agent: new HttpAgent({ proxyEnv }) };
     let ca = this.#connection.caCertificates;
     if (caFingerprint !== undefined) {
-      const found = await caByFingerprint(address, serverName, caFingerprint).catch((cause: unknown) => {
-        throw unreachable(this.#connection, asError(cause));
-      });
-      ca = [found];
+      if (proxy !== undefined) {
+        throw new LocalError("A CA is not looked for by its fingerprint through a proxy: give it by -ca-cert.");
+      }
+      ca = [await caByFingerprint(address, serverName, caFingerprint)];
     }
     return {
-      agent: false,
+      agent: proxyEnv === undefined ? false : new HttpsAgent({ proxyEnv }),
       rejectUnauthorized: !skipVerify,
       ...(ca.length === 0 ? {} : { ca: [...ca] }),
       ...(client && { cert: client.certificate, key: client.key }),
@@ -213,7 +227,7 @@ function caByFingerprint(address: URL, serverName: string | undefined, fingerpri
       ...(servername === undefined ? {} : { servername }),
     });
     socket.on("error", reject);
-    socket.on("timeout", () => socket.destroy(new Error("no answer within 60 s")));
+    socket.on("timeout", () => socket.destroy(new Error(noAnswer(TIMEOUT_MS))));
     socket.on("secureConnect", () => {
       const found = chainOf(socket).find(({ raw }) => createHash("sha256").update(raw).digest("hex") === fingerprint);
       socket.destroy();
@@ -226,6 +240,10 @@ function caByFingerprint(address: URL, serverName: string | undefined, fingerpri
         );
     });
   });
+}
+
+function noAnswer(timeoutMs: number): string {
+  return `no answer within ${timeoutMs / 1000} s; if the cluster has no leader, nothing is answered that needs one: see \`strongroom status\` on each node`;
 }
 
 function chainOf(socket: TLSSocket): X509Certificate[] {

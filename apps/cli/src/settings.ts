@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseDuration } from "@strongroom/logical";
 import { asError } from "@strongroom/runtime";
 import { type Context, LocalError } from "./command.ts";
 import type { Preview } from "./request-preview.ts";
@@ -14,6 +15,11 @@ export const CONNECTION_FLAGS = {
     kind: "string",
     value: "URL",
     help: "Address of the server. STRONGROOM_ADDR, VAULT_ADDR; https://127.0.0.1:8200.",
+  },
+  "agent-address": {
+    kind: "string",
+    value: "URL",
+    help: "Address of an agent, asked in the server's place. STRONGROOM_AGENT_ADDR, VAULT_AGENT_ADDR.",
   },
   "ca-cert": {
     kind: "string",
@@ -60,6 +66,15 @@ export const CONNECTION_FLAGS = {
     value: "DURATION",
     help: "Have the answer wrapped: what comes back is a token, good once within this time. STRONGROOM_WRAP_TTL, VAULT_WRAP_TTL.",
   },
+  mfa: {
+    kind: "string",
+    value: "METHOD:PASSCODE",
+    help: "A second factor, sent along as X-Vault-MFA; this server asks for none. STRONGROOM_MFA, VAULT_MFA.",
+  },
+  "policy-override": {
+    kind: "switch",
+    help: "Send X-Vault-Policy-Override along; this server has no policies that can be overridden.",
+  },
   header: { kind: "list", value: "NAME=VALUE", help: "A header to send along; may be given several times." },
   "non-interactive": { kind: "switch", help: "Ask for nothing: fail where something would be asked for." },
   "output-curl-string": { kind: "switch", help: "Print the request as a curl command instead of sending it." },
@@ -93,6 +108,12 @@ export interface Connection {
   readonly wrapTtl: string | undefined;
   /** PEM texts to show a server that asks who is there. */
   readonly client?: { readonly certificate: string; readonly key: string };
+  /** How long to wait for an answer; 0 is for ever. Missing: a minute. */
+  readonly timeoutMs?: number;
+  /** How often to send again what failed and may be repeated. Missing: never. */
+  readonly retries?: number;
+  /** What requests go through. */
+  readonly proxy?: URL;
   /** Sent besides the tool's own. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
   /** With it a command's request is printed and not sent. */
@@ -101,6 +122,7 @@ export interface Connection {
 
 interface ConnectionFlagValues {
   readonly address: string | undefined;
+  readonly "agent-address": string | undefined;
   readonly "ca-cert": string | undefined;
   readonly "ca-path": string | undefined;
   readonly "ca-fingerprint": string | undefined;
@@ -108,6 +130,8 @@ interface ConnectionFlagValues {
   readonly "tls-skip-verify": boolean;
   readonly "client-cert": string | undefined;
   readonly "client-key": string | undefined;
+  readonly mfa: string | undefined;
+  readonly "policy-override": boolean;
   readonly header: readonly string[];
   readonly "output-curl-string": boolean;
   readonly "output-policy": boolean;
@@ -116,6 +140,8 @@ interface ConnectionFlagValues {
 }
 
 const DEFAULT_ADDRESS = "https://127.0.0.1:8200";
+/** What Node's timers hold. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 const LOOPBACK_HOSTS = new Set(["127.0.0.1", "[::1]", "localhost"]);
 
 export function connectionFrom(context: Context, flags: ConnectionFlagValues): Connection {
@@ -129,9 +155,12 @@ export function connectionFrom(context: Context, flags: ConnectionFlagValues): C
   };
   const skipVerify = flags["tls-skip-verify"] || isTrue(fromEnvironment(environment, "SKIP_VERIFY"));
   const client = clientCertificate(files);
+  const timeout = fromEnvironment(environment, "CLIENT_TIMEOUT");
+  const retries = fromEnvironment(environment, "MAX_RETRIES");
+  const proxy = parseProxy(fromEnvironment(environment, "PROXY_ADDR") ?? fromEnvironment(environment, "HTTP_PROXY"));
   const preview = flags["output-curl-string"] ? "curl" : flags["output-policy"] ? "policy" : undefined;
   return {
-    address: parseAddress(flags.address ?? fromEnvironment(environment, "ADDR") ?? DEFAULT_ADDRESS),
+    address: parseAddress(addressFrom(environment, flags)),
     caCertificates: caCertificates(files),
     caFingerprint: normaliseFingerprint(flags["ca-fingerprint"] ?? fromEnvironment(environment, "CA_FINGERPRINT")),
     serverName: flags["tls-server-name"] ?? fromEnvironment(environment, "TLS_SERVER_NAME"),
@@ -139,9 +168,14 @@ export function connectionFrom(context: Context, flags: ConnectionFlagValues): C
     namespace: flags.namespace ?? fromEnvironment(environment, "NAMESPACE"),
     token,
     wrapTtl: flags["wrap-ttl"] ?? fromEnvironment(environment, "WRAP_TTL"),
-    headers: flags.header.map(headerOf),
+    headers: headersFrom(environment, flags),
+    ...(timeout !== undefined && { timeoutMs: parseTimeout(timeout) }),
+    ...(retries !== undefined && { retries: parseRetries(retries) }),
+    ...(proxy && { proxy }),
     ...(client && { client }),
-    ...(preview && { preview: { as: preview, tokenInUse: token, tlsArguments: curlArguments(files, skipVerify) } }),
+    ...(preview && {
+      preview: { as: preview, tokenInUse: token, curlArguments: curlArguments(files, skipVerify, proxy) },
+    }),
   };
 }
 
@@ -195,12 +229,37 @@ function clientCertificate({ certificate, key }: TlsFiles): Connection["client"]
   return { certificate: readText(certificate, "the certificate"), key: readText(key, "the certificate's key") };
 }
 
-function curlArguments({ ca, caDirectory, certificate, key }: TlsFiles, skipVerify: boolean): readonly string[] {
+function curlArguments(files: TlsFiles, skipVerify: boolean, proxy: URL | undefined): readonly string[] {
+  const { ca, caDirectory, certificate, key } = files;
   return [
+    ...(proxy === undefined ? [] : ["--proxy", withoutPassword(proxy)]),
     ...(skipVerify ? ["--insecure"] : []),
     ...(ca === undefined ? [] : ["--cacert", ca]),
     ...(ca !== undefined || caDirectory === undefined ? [] : ["--capath", caDirectory]),
     ...(certificate === undefined || key === undefined ? [] : ["--cert", certificate, "--key", key]),
+  ];
+}
+
+/** Of what is said in one way, an agent's address wins over the server's. */
+function addressFrom(environment: Context["environment"], flags: ConnectionFlagValues): string {
+  return (
+    flags["agent-address"] ??
+    flags.address ??
+    fromEnvironment(environment, "AGENT_ADDR") ??
+    fromEnvironment(environment, "ADDR") ??
+    DEFAULT_ADDRESS
+  );
+}
+
+function headersFrom(
+  environment: Context["environment"],
+  flags: ConnectionFlagValues,
+): readonly (readonly [string, string])[] {
+  const mfa = flags.mfa ?? fromEnvironment(environment, "MFA");
+  return [
+    ...flags.header.map(headerOf),
+    ...(mfa === undefined ? [] : [["X-Vault-MFA", mfa] as const]),
+    ...(flags["policy-override"] ? [["X-Vault-Policy-Override", "true"] as const] : []),
   ];
 }
 
@@ -220,11 +279,43 @@ function isTrue(value: string | undefined): boolean {
 }
 
 function parseAddress(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
-    throw new LocalError(`Invalid address "${text}": it looks like https://host:8200.`);
+  const url = httpUrl(text);
+  if (url === undefined) throw new LocalError(`Invalid address "${text}": it looks like https://host:8200.`);
+  return url;
+}
+
+/** A password may stand in it, so no message repeats it. */
+function parseProxy(text: string | undefined): URL | undefined {
+  const url = text === undefined ? undefined : httpUrl(text);
+  if (text !== undefined && url === undefined) {
+    throw new LocalError("Invalid VAULT_PROXY_ADDR or VAULT_HTTP_PROXY: it looks like http://host:3128.");
   }
   return url;
+}
+
+function withoutPassword(proxy: URL): string {
+  return `${proxy.protocol}//${proxy.host}`;
+}
+
+function httpUrl(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && ["http:", "https:"].includes(url.protocol) ? url : undefined;
+}
+
+/** Longer than a timer can wait is for ever. */
+function parseTimeout(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds === undefined || seconds < 0) {
+    throw new LocalError(
+      `Invalid VAULT_CLIENT_TIMEOUT "${text}": it is a number of seconds, or a duration such as 2m.`,
+    );
+  }
+  return seconds * 1000 > MAX_TIMER_MS ? 0 : seconds * 1000;
+}
+
+function parseRetries(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw new LocalError(`Invalid VAULT_MAX_RETRIES "${text}": it is a whole number.`);
+  return Number(text);
 }
 
 function normaliseFingerprint(text: string | undefined): string | undefined {

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { present } from "@strongroom/runtime";
 import { LocalError } from "../command.ts";
 import { type ApiRequest, type ApiResponse, RemoteError, ServerApi } from "../server-api.ts";
+import { pause, waitFor } from "../wait.ts";
 import { type NodePlan, planNodes, writeNodeFiles, writePrivately } from "./node-files.ts";
 import { NodeProcess } from "./node-process.ts";
 import { requireFreePorts } from "./ports.ts";
-import { pause, waitFor } from "./wait.ts";
 
 export interface LocalClusterOptions {
   /** Made when it is not there, and then removed by `close`, or by the end of this process. */

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { StrongroomClient } from "@strongroom/client";
 import { nodeClock } from "@strongroom/runtime/node";
 import { RemoteError } from "../server-api.ts";
+import { pause, waitFor } from "../wait.ts";
 import type { LocalCluster } from "./local-cluster.ts";
 import { inWords, listed, setUp } from "./setup.ts";
 import { formatDuration, type Steps } from "./steps.ts";
-import { pause, waitFor } from "./wait.ts";
 import { Writers } from "./writers.ts";
 
 /** What the closing table says, line by line. */

@@ -4,7 +4,7 @@
  */
 import type { Kv, StrongroomClient } from "@strongroom/client";
 import { nodeClock } from "@strongroom/runtime/node";
-import { pause } from "./wait.ts";
+import { pause } from "../wait.ts";
 
 const WRITERS = 4;
 const PAUSE_MS = 2;

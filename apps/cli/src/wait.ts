@@ -1,6 +1,6 @@
-/** Waiting for what other processes do: asks again until the answer is there or time is up. */
+/** Waiting, also for what other processes do: asks again until the answer is there or time is up. */
 import { nodeClock, nodeTimers } from "@strongroom/runtime/node";
-import { LocalError } from "../command.ts";
+import { LocalError } from "./command.ts";
 
 const INTERVAL_MS = 25;
 
