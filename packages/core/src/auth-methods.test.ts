@@ -312,12 +312,47 @@ describe.each(ROLES)("asked of the %s", (role) => {
         await node.call("delete", path);
         expect(bodyOf(await node.call("read", path))).toEqual({ [field]: reset });
       }
+      for (const [name, old, value] of [
+        ["policies", "policies", ["reader"]],
+        ["period", "period", 60],
+      ] as const) {
+        await node.call("update", `auth/approle/role/web/${name}`, { body: { [old]: value } });
+        expect(bodyOf(await node.call("read", `auth/approle/role/web/${name}`))).toEqual({ [`token_${old}`]: value });
+      }
       for (const name of ["secret-id", "custom-secret-id", "role-id", "secret-id/lookup"]) {
         const body = { secret_id: "s", role_id: "r" };
         expect(await wireCode(node.call("update", `auth/approle/role/none/${name}`, { body }))).toBe(
           'unsupported_path: role "none" does not exist',
         );
       }
+    });
+  });
+
+  describe("what may be set by itself", () => {
+    it("lets nobody set anything else with it", async () => {
+      const role = "auth/approle/role/own";
+      await node.call("update", role, { body: { token_policies: "reader" } });
+      const before = bodyOf(await node.call("read", role));
+      const widened = { token_policies: "root", policies: "root", token_bound_cidrs: [], bind_secret_id: false };
+      const result = await node.call("update", `${role}/token-ttl`, { body: { ...widened, token_ttl: 60 } });
+      expect(result).toMatchObject({
+        warnings: [
+          "Endpoint ignored these unrecognized parameters: [bind_secret_id policies token_bound_cidrs token_policies]",
+        ],
+      });
+      expect(bodyOf(await node.call("read", role))).toEqual({ ...(before as object), token_ttl: 60 });
+      expect(await wireCode(node.call("update", `${role}/token-ttl`, { body: widened }))).toBe(
+        "invalid_request: missing token_ttl",
+      );
+    });
+
+    it("is not taken away by saying nothing of it", async () => {
+      await node.call("update", "auth/userpass/users/own", { body: { password: "p", token_policies: "reader" } });
+      const path = "auth/userpass/users/own/policies";
+      expect(await wireCode(node.call("update", path, { body: {} }))).toBe("invalid_request: missing token_policies");
+      expect(bodyOf(await node.call("read", "auth/userpass/users/own"))).toMatchObject({ token_policies: ["reader"] });
+      await node.call("update", path, { body: { policies: "" } });
+      expect(bodyOf(await node.call("read", "auth/userpass/users/own"))).toMatchObject({ token_policies: [] });
     });
   });
 

@@ -1,7 +1,6 @@
 /** `role/:role_name/policies`, `…/secret-id-ttl` and so on: one setting of a role, to be allowed by itself. */
 import {
   definePath,
-  type FieldType,
   LogicalError,
   type LogicalResponse,
   type PathDefinition,
@@ -9,13 +8,25 @@ import {
 } from "@strongroom/logical";
 import { DEFAULT_TOKEN_SETTINGS } from "../common/token-settings.ts";
 import { type RoleEntry, readRole, writeRole } from "./role-entry.ts";
-import { changedRole, checkRole, ROLE_FIELDS, ROLE_NAME, roleBody, roleName } from "./role-fields.ts";
+import {
+  changedRole,
+  checkRole,
+  ROLE_FIELDS,
+  ROLE_NAME,
+  type RoleFieldSchemas,
+  roleBody,
+  roleName,
+} from "./role-fields.ts";
+
+type SettingField = Exclude<keyof typeof ROLE_FIELDS, "role_name">;
 
 interface Setting {
   /** Below the role. */
   readonly name: string;
   /** As the role itself calls it. */
-  readonly field: Exclude<keyof typeof ROLE_FIELDS, "role_name">;
+  readonly field: SettingField;
+  /** What the role takes for it too. */
+  readonly oldField?: SettingField;
   /** The role with the setting as a new role has it. */
   readonly reset: (role: RoleEntry) => RoleEntry;
 }
@@ -25,7 +36,12 @@ const token =
   (role: RoleEntry): RoleEntry => ({ ...role, token: { ...role.token, ...settings } });
 
 const SETTINGS: readonly Setting[] = [
-  { name: "policies", field: "token_policies", reset: token({ policies: DEFAULT_TOKEN_SETTINGS.policies }) },
+  {
+    name: "policies",
+    field: "token_policies",
+    oldField: "policies",
+    reset: token({ policies: DEFAULT_TOKEN_SETTINGS.policies }),
+  },
   { name: "bind-secret-id", field: "bind_secret_id", reset: (role) => ({ ...role, bindSecretId: true }) },
   { name: "secret-id-num-uses", field: "secret_id_num_uses", reset: (role) => ({ ...role, secretIdNumUses: 0 }) },
   { name: "secret-id-ttl", field: "secret_id_ttl", reset: (role) => ({ ...role, secretIdTtlSeconds: 0 }) },
@@ -35,7 +51,7 @@ const SETTINGS: readonly Setting[] = [
     reset: (role) => ({ ...role, secretIdBoundCidrs: [] }),
   },
   { name: "bound-cidr-list", field: "bound_cidr_list", reset: (role) => ({ ...role, secretIdBoundCidrs: [] }) },
-  { name: "period", field: "token_period", reset: token({ periodSeconds: 0 }) },
+  { name: "period", field: "token_period", oldField: "period", reset: token({ periodSeconds: 0 }) },
   { name: "token-num-uses", field: "token_num_uses", reset: token({ numUses: 0 }) },
   { name: "token-ttl", field: "token_ttl", reset: token({ ttlSeconds: 0 }) },
   { name: "token-max-ttl", field: "token_max_ttl", reset: token({ maxTtlSeconds: 0 }) },
@@ -47,8 +63,10 @@ const OLD_NAMES: ReadonlyMap<string, string> = new Map([["bound_cidr_list", "sec
 
 export const rolesSettings: readonly PathDefinition[] = SETTINGS.map(settingPath);
 
-function settingPath({ name, field, reset }: Setting): PathDefinition {
-  const type: FieldType = ROLE_FIELDS[field].type;
+/** It takes its own field and no other: who may set one may not set all. What is not declared is never given. */
+function settingPath({ name, field, oldField, reset }: Setting): PathDefinition {
+  const own = oldField === undefined ? [field] : [field, oldField];
+  const declared = Object.fromEntries([...own, "role_name" as const].map((each) => [each, ROLE_FIELDS[each]]));
   const change = (context: RequestContext, given: string, to: (role: RoleEntry) => RoleEntry): LogicalResponse => {
     const before = readRole(context.storage, given);
     if (before === undefined) return { kind: "not-found" };
@@ -59,7 +77,7 @@ function settingPath({ name, field, reset }: Setting): PathDefinition {
   };
   return definePath({
     pattern: `role/:role_name/${name}`,
-    fields: { ...ROLE_FIELDS, role_name: ROLE_NAME, [field]: { type, description: ROLE_FIELDS[field].description } },
+    fields: declared as RoleFieldSchemas,
     operations: {
       read: {
         summary: "Show it.",
@@ -72,7 +90,7 @@ function settingPath({ name, field, reset }: Setting): PathDefinition {
       update: {
         summary: "Set it.",
         handler: (context, _request, fields) => {
-          if (!fields.has(field)) throw new LogicalError("invalid_request", `missing ${field}`);
+          if (!own.some((each) => fields.has(each))) throw new LogicalError("invalid_request", `missing ${field}`);
           return change(context, roleName(fields), (role) => changedRole(role, fields));
         },
       },

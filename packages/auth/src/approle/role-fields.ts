@@ -13,7 +13,7 @@ import type { RoleEntry } from "./role-entry.ts";
 
 export const ROLE_NAME = { type: "string", description: "The role's name; upper and lower case are one." } as const;
 
-type RoleFieldSchemas = TokenFieldSchemas & {
+export type RoleFieldSchemas = TokenFieldSchemas & {
   readonly role_name: FieldOf<"string">;
   readonly role_id: FieldOf<"string">;
   readonly bind_secret_id: FieldOf<"bool">;

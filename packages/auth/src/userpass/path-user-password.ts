@@ -56,7 +56,8 @@ export const pathUserPolicies: PathDefinition = definePath({
     update: {
       summary: "Set the policies.",
       handler: (context, _request, fields) => {
-        const policies = policyNames(fields.get("token_policies") ?? fields.get("policies")) ?? [];
+        const policies = policyNames(fields.get("token_policies") ?? fields.get("policies"));
+        if (policies === undefined) throw new LogicalError("invalid_request", "missing token_policies");
         change(context.storage, fields.get("username"), (user) => ({ ...user, token: { ...user.token, policies } }));
         return { kind: "empty" };
       },
