@@ -72,7 +72,7 @@ describe("-output-policy", () => {
   });
 
   it("names sudo where the server says that the path is root-protected", async () => {
-    harness.routes = { "GET /v1/sys/audit": [200, { openapi: { "/sys/audit": { "x-vault-sudo": true } } }] };
+    harness.routes = { "GET /v1/sys/audit": [200, { openapi: { paths: { "/audit": { "x-vault-sudo": true } } } }] };
     expect(await policy("audit", "list")).toContain('capabilities = ["read", "sudo"]');
     expect(harness.seen.map(({ url }) => url)).toEqual(["/v1/sys/audit?help=1"]);
   });

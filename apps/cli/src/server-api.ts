@@ -100,10 +100,10 @@ export class ServerApi {
   /** As the server's own help says; no when it says nothing, as to who may not ask. */
   async #needsSudo(path: string): Promise<boolean> {
     const request = { method: "GET", path: path.replace(/\/+$/, ""), query: { help: "1" }, preflight: true } as const;
-    const items = (await this.send(request)).json?.["openapi"];
-    return Object.values((items ?? {}) as Readonly<Record<string, Readonly<Record<string, unknown>>>>).some(
-      (item) => item["x-vault-sudo"] === true,
-    );
+    const { paths } = ((await this.send(request)).json?.["openapi"] ?? {}) as {
+      readonly paths?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+    };
+    return Object.values(paths ?? {}).some((item) => item["x-vault-sudo"] === true);
   }
 
   /** The answer, if its status is a success or one of `accepted`; else throws what Vault's tool prints. */

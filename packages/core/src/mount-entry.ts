@@ -11,6 +11,10 @@ export interface MountEntry {
   readonly accessor: string;
   readonly description: string;
   readonly options: Readonly<Record<string, string>>;
+  /** What Vault's clients say of a mount and expect to see again; nothing follows from it here. */
+  readonly local: boolean;
+  readonly sealWrap: boolean;
+  readonly externalEntropyAccess: boolean;
   /** 0: the system's. */
   readonly defaultLeaseTtlSeconds: number;
   readonly maxLeaseTtlSeconds: number;
@@ -46,6 +50,9 @@ export const AUTH_PREFIX = "auth/";
 export const PLAIN_MOUNT: Omit<MountEntry, "path" | "type" | "uuid" | "accessor"> = {
   description: "",
   options: {},
+  local: false,
+  sealWrap: false,
+  externalEntropyAccess: false,
   defaultLeaseTtlSeconds: 0,
   maxLeaseTtlSeconds: 0,
   forceNoCache: false,

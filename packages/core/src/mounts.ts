@@ -147,6 +147,13 @@ export class Mounts {
     return settled;
   }
 
+  /** What clients are shown of a mount: without the options that its engine has for itself. */
+  shown(entry: MountEntry): MountEntry {
+    const own = this.#factories.get(entry.type)?.ownOptions;
+    if (own === undefined) return entry;
+    return { ...entry, options: Object.fromEntries(Object.entries(entry.options).filter(([name]) => !own.has(name))) };
+  }
+
   /** The last moves of mounts, newest first. */
   moves(tx: Transaction): readonly MountMove[] {
     const bytes = this.#rows(tx).get(MOVES_PATH);

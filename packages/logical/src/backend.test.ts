@@ -42,15 +42,15 @@ describe("help", () => {
   const mount = { path: "kms/" };
 
   it("of a path tells its route, operations and parameters", () => {
-    const help = helpFor(backend(path), mount, "keys/mine")?.help;
+    const help = helpFor(backend(path), "keys/mine", "1.0.0")?.help;
     for (const text of ["keys/mine", "keys/:name", "read: Read a key.", "size (int)", "Bits.", "Keys have names."]) {
       expect(help).toContain(text);
     }
   });
 
   it("of the mount lists the paths; of a stranger there is none", () => {
-    expect(helpFor(backend(path), mount, "")?.help).toContain("Named keys.");
-    expect(helpFor(backend(path), mount, "locks/mine")).toBeUndefined();
+    expect(helpFor(backend(path), "", "1.0.0")?.help).toContain("Named keys.");
+    expect(helpFor(backend(path), "locks/mine", "1.0.0")).toBeUndefined();
   });
 
   it("as OpenAPI has an item a path", () => {

@@ -76,6 +76,8 @@ export interface BackendFactory {
   readonly category: "secret" | "auth";
   /** Other names for the type at mount time, with the options that each implies: `kv-v2` is `kv` with version 2. */
   readonly aliases?: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** Options that `retune` sets for the engine's own use: a mount is shown without them. */
+  readonly ownOptions?: ReadonlySet<string>;
   /** Throws `LogicalError` unsupported_backend when the mount's options ask for what this type cannot do. */
   create(mount: Pick<MountInfo, "type" | "options">): Backend;
   /**

@@ -14,20 +14,41 @@ export interface Help {
   readonly openapi: JsonValue;
 }
 
-/** `undefined` when no path serves `path`. */
+/**
+ * `undefined` when no path serves `path`. `version` is the program's. Paths in the document are relative to the mount, as
+ * Vault's are.
+ */
 export function helpFor(
   backend: Backend,
-  mount: Pick<MountInfo, "path">,
   path: string,
+  version: string,
   accessOf: AccessOf = declaredAccess,
 ): Help | undefined {
-  if (path === "") {
-    return { help: mountHelp(backend), see_also: null, openapi: openApiPaths(backend.paths, mount, accessOf) };
-  }
+  const answer = (help: string, paths: readonly PathDefinition[]): Help => ({
+    help,
+    see_also: null,
+    openapi: openApiDocument(version, openApiPaths(paths, { path: "" }, accessOf)),
+  });
+  if (path === "") return answer(mountHelp(backend), backend.paths);
   const route = backend.route(path)?.route;
-  if (route === undefined) return undefined;
-  const help = pathHelp(route, path, accessOf(route));
-  return { help, see_also: null, openapi: openApiPaths([route], mount, accessOf) };
+  return route === undefined ? undefined : answer(pathHelp(route, path, accessOf(route)), [route]);
+}
+
+/** With the paths in ascending order. */
+export function openApiDocument(
+  version: string,
+  paths: ReadonlyMap<string, JsonValue>,
+): { readonly [key: string]: JsonValue } {
+  return {
+    openapi: "3.0.2",
+    info: {
+      title: "Strongroom API",
+      description: "HTTP API that gives you full access to Strongroom. All API routes are prefixed with `/v1/`.",
+      version,
+      license: { name: "Apache 2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
+    },
+    paths: new Map([...paths].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  };
 }
 
 /** Who may reach a path, where that is not said in its declaration alone. */

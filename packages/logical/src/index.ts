@@ -13,7 +13,7 @@ export type { FieldSchema, FieldSchemas, FieldType, FieldTypes, FieldValue } fro
 export { Fields } from "./field.ts";
 export type { HeldLease, HeldLogin, Internal, InternalValue, LeaseGrant, TokenGrant, TokenType } from "./grant.ts";
 export type { Help, PathAccess } from "./help.ts";
-export { helpFor, openApiPaths } from "./help.ts";
+export { helpFor, openApiDocument, openApiPaths } from "./help.ts";
 export type { JsonKind, JsonMember } from "./json/document.ts";
 export { JsonDocument, JsonNode, parseInteger } from "./json/document.ts";
 export { encodeJson } from "./json/encode.ts";

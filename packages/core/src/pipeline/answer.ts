@@ -212,15 +212,15 @@ function takesBody(operation: Operation): boolean {
 async function help(tx: Transaction, { exchange, target }: Visit, parts: PipelineParts): Promise<Outcome> {
   const { request, trail } = exchange;
   await trail.request(parts.auditTable.settings(tx), false);
-  const shown = target === undefined ? undefined : helpOf(target);
+  const shown = target === undefined ? undefined : helpOf(target, parts.dependencies.version);
   if (shown === undefined) throw noHandler(request.path);
   return { kind: "answer", result: { kind: "plain", status: 200, body: shown } };
 }
 
-function helpOf(target: Target): ReturnType<typeof helpFor> {
-  const { backend, mount, below } = target;
-  if (target.kind === "engine") return helpFor(backend, mount, below);
-  return helpFor(backend, mount, below, (path) => accessOf(target.system.declaration(path)));
+function helpOf(target: Target, version: string): ReturnType<typeof helpFor> {
+  const { backend, below } = target;
+  if (target.kind === "engine") return helpFor(backend, below, version);
+  return helpFor(backend, below, version, (path) => accessOf(target.system.declaration(path)));
 }
 
 /** With what was said of the mount since, such as what of it is audited in the clear. */

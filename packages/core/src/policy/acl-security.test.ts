@@ -96,6 +96,7 @@ describe("paths", () => {
       "sys/audit",
       "sys/seal",
       "sys/rotate",
+      "sys/rotate/keyring",
       "sys/storage/raft/remove-peer",
     ]) {
       const decision = acl.check({ path, operation: "update", sudo: true });

@@ -78,9 +78,9 @@ export function capabilitiesAccessorPath({ policies, tokens }: SystemServices): 
   return { path, access: "policy", run: "transaction", reply: "top-level" };
 }
 
-/** By path, and once more under `capabilities` for the first, as clients expect that ask for one. */
+/** By path; of one alone under `capabilities` too. Of several, that would look like one more path. */
 function capabilitiesBody(acl: Acl, paths: readonly string[]): { readonly [key: string]: JsonValue } {
   const byPath = paths.map((path) => [path, acl.capabilities(path)] as const);
   // Own members whatever the paths are called.
-  return Object.fromEntries([["capabilities", byPath[0]?.[1] ?? []], ...byPath]);
+  return Object.fromEntries(byPath.length === 1 ? [["capabilities", byPath[0]?.[1] ?? []], ...byPath] : byPath);
 }

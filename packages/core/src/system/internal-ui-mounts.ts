@@ -46,7 +46,6 @@ export function visibleMounts(
   { mounts, policies, tokens: { authenticator } }: SystemServices,
   { transaction, request, nowMs }: SystemContext,
 ): VisibleMounts {
-  const table = mounts.table(transaction, "read");
   const { token, remoteAddress } = request;
   const bearer =
     token === undefined
@@ -57,8 +56,8 @@ export function visibleMounts(
     entry.listingVisibility === "unauth" || acl?.reaches(entry.path) === true;
   return {
     known: bearer !== undefined,
-    auth: mountEntries(table, "auth").filter(sees),
-    secret: mountEntries(table, "secret").filter(sees),
+    auth: mountEntries(mounts, transaction, "auth").filter(sees),
+    secret: mountEntries(mounts, transaction, "secret").filter(sees),
   };
 }
 
@@ -90,7 +89,7 @@ export function internalUiMountPath({ mounts, policies }: SystemServices): Syste
               `preflight capability check returned 403, please ensure client's policies grant access to path "${wanted}"`,
             );
           }
-          return { kind: "data", data: { ...mountBody(mount.entry), path: mount.entry.path } };
+          return { kind: "data", data: { ...mountBody(mounts.shown(mount.entry)), path: mount.entry.path } };
         },
       },
     },

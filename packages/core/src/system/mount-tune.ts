@@ -33,7 +33,8 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
         summary: "The settings in force.",
         handler: (context, _request, fields) => {
           const { transaction } = SystemContext.of(context);
-          return { kind: "data", data: tuneBody(findView(mounts.table(transaction, "read"), category, fields)) };
+          const { entry, info } = findView(mounts.table(transaction, "read"), category, fields);
+          return { kind: "data", data: tuneBody({ entry: mounts.shown(entry), info }) };
         },
       },
       update: {

@@ -82,6 +82,37 @@ describe.each(ROLES)("asked of the %s", (role) => {
     });
   });
 
+  describe("sys/mounts", () => {
+    it("shows again what is said of a mount and means nothing here, or clients would make it anew", async () => {
+      const said = { local: true, seal_wrap: true, external_entropy_access: true };
+      await node.call("update", "sys/mounts/kv", { body: { type: "kv-v2", ...said } });
+      await node.call("update", "sys/mounts/kv/tune", { body: { description: "tuned" } });
+      expect(await read("sys/mounts/kv")).toMatchObject({ ...said, description: "tuned" });
+      await node.call("update", "sys/mounts/plain", { body: { type: "kv-v2" } });
+      expect(await read("sys/mounts/plain")).toMatchObject({
+        local: false,
+        seal_wrap: false,
+        external_entropy_access: false,
+      });
+    });
+
+    it("shows no option that the engine has for itself", async () => {
+      await node.call("update", "sys/mounts/kv", { body: { type: "kv-v1" } });
+      await node.call("update", "kv/a", { body: { n: 1 } });
+      await node.call("update", "sys/mounts/kv/tune", { body: { options: { version: "2" } } });
+      const shown = [
+        await read("sys/mounts/kv"),
+        (await read("sys/mounts"))["kv/"],
+        await read("sys/mounts/kv/tune"),
+        await read("sys/internal/ui/mounts/kv/a"),
+        ((await read("sys/internal/ui/mounts"))["secret"] as Record<string, unknown>)["kv/"],
+      ] as readonly { readonly options: object }[];
+      expect(shown.map(({ options }) => options)).toEqual(shown.map(() => ({ version: "2" })));
+      await other.call("update", "sys/mounts/kv/tune", { body: { options: { version: "2" } } });
+      expect(await read("kv/data/a")).toMatchObject({ data: { n: 1 } });
+    });
+  });
+
   describe("tuning", () => {
     it("shows the times that are in force, and changes what it names", async () => {
       await node.call("update", "sys/mounts/kv", { body: { type: "kv-v2", config: { max_lease_ttl: "1h" } } });

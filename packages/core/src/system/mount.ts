@@ -1,9 +1,10 @@
 /** `sys/mounts/:path` and `sys/auth/:path`: hang an engine or auth method at a path, show it, take it away with all it holds. */
 import { definePath, type FieldSchemas, LogicalError } from "@strongroom/logical";
 import { toHex } from "@strongroom/runtime";
+import type { Transaction } from "@strongroom/storage";
 import { randomUuid } from "../base62.ts";
 import { AUTH_PREFIX, CUBBYHOLE_MOUNT, isAuthMount, type MountEntry, PLAIN_MOUNT } from "../mount-entry.ts";
-import type { MountTable } from "../mounts.ts";
+import type { Mounts } from "../mounts.ts";
 import { mountBody } from "./mount-body.ts";
 import { checkReserved, type MountCategory, mountPathOf, withMount, withoutMount } from "./mount-change.ts";
 import { configOf, withConfig } from "./mount-config.ts";
@@ -15,9 +16,9 @@ const FIELDS = {
   description: { type: "string", description: "For people.", default: "" },
   config: { type: "object", description: "What sys/mounts/:path/tune takes." },
   options: { type: "kv-pairs", description: 'The engine\'s own, such as version "2".' },
-  local: { type: "bool", description: "Ignored: there is one cluster.", default: false },
-  seal_wrap: { type: "bool", description: "Ignored.", default: false },
-  external_entropy_access: { type: "bool", description: "Ignored.", default: false },
+  local: { type: "bool", description: "Stored and shown: there is one cluster.", default: false },
+  seal_wrap: { type: "bool", description: "Stored and shown: everything is sealed alike.", default: false },
+  external_entropy_access: { type: "bool", description: "Stored and shown; there is no other source.", default: false },
   plugin_name: { type: "string", description: "Stands in for the type where that is not given." },
   plugin_version: { type: "string", description: "Refused unless empty: engines are built in.", default: "" },
 } as const satisfies FieldSchemas;
@@ -41,7 +42,7 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
         handler: (context, _request, fields) => {
           const { transaction } = SystemContext.of(context);
           const at = mountPathOf(category, fields.get("path"));
-          const entry = mountEntries(mounts.table(transaction, "read"), category).find(({ path }) => path === at);
+          const entry = mountEntries(mounts, transaction, category).find(({ path }) => path === at);
           if (entry === undefined) {
             const what = auth ? `No auth engine at ${at.slice(AUTH_PREFIX.length)}` : `No secret engine mount at ${at}`;
             throw new LogicalError("invalid_request", what, { fromState: true });
@@ -69,6 +70,9 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
             accessor: `${auth ? "auth_" : ""}${resolved.type}_${toHex(entropy.bytes(4))}`,
             description: fields.get("description"),
             options: Object.fromEntries(resolved.options),
+            local: fields.get("local"),
+            sealWrap: fields.get("seal_wrap"),
+            externalEntropyAccess: fields.get("external_entropy_access"),
           };
           const entry = withConfig(plain, configOf(fields.get("config")));
           mounts.change(transaction, (state) => withMount(state, entry));
@@ -98,11 +102,13 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
   return { path, access: auth ? "sudo" : "policy", run: "transaction", reply: "top-level" };
 }
 
-/** All mounts of a category, built-in ones among them. */
-export function mountEntries(table: MountTable, category: MountCategory): readonly MountEntry[] {
+/** All mounts of a category as they are shown, built-in ones among them. */
+export function mountEntries(mounts: Mounts, tx: Transaction, category: MountCategory): readonly MountEntry[] {
   const auth = category === "auth";
+  const table = mounts.table(tx, "read");
   const cubbyhole = table.byPath.get(CUBBYHOLE_MOUNT.path);
   const ownEntries = cubbyhole === undefined ? [] : [cubbyhole.entry];
   const builtIn = auth ? [table.token.entry] : [table.system.entry, ...ownEntries];
-  return [...builtIn, ...table.state.mounts.filter((entry) => isAuthMount(entry) === auth)];
+  const entries = table.state.mounts.filter((entry) => isAuthMount(entry) === auth);
+  return [...builtIn, ...entries].map((entry) => mounts.shown(entry));
 }

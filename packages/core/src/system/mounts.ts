@@ -23,8 +23,8 @@ function pathOf({ mounts }: SystemServices, category: MountCategory): SystemPath
       read: {
         summary: auth ? "All auth methods." : "All secrets engines.",
         handler: (context) => {
-          const table = mounts.table(SystemContext.of(context).transaction, "read");
-          return { kind: "data", data: mountBodies(mountEntries(table, category), auth ? AUTH_PREFIX : "") };
+          const entries = mountEntries(mounts, SystemContext.of(context).transaction, category);
+          return { kind: "data", data: mountBodies(entries, auth ? AUTH_PREFIX : "") };
         },
       },
     },

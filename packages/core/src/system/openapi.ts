@@ -2,7 +2,14 @@
  * `sys/internal/specs/openapi`: every endpoint that whoever asks may know of, as an OpenAPI 3.0 document. It is made of the same
  * declarations that serve the requests, so it cannot say anything else than what is served.
  */
-import { definePath, type FieldSchemas, type JsonValue, openApiPaths } from "@strongroom/logical";
+import {
+  definePath,
+  type FieldSchemas,
+  type JsonValue,
+  type LogicalResponse,
+  openApiDocument,
+  openApiPaths,
+} from "@strongroom/logical";
 import { AUTH_PREFIX, isAuthMount, type MountEntry } from "../mount-entry.ts";
 import { visibleMounts } from "./internal-ui-mounts.ts";
 import type { SystemBackend } from "./system-backend.ts";
@@ -19,9 +26,9 @@ const FIELDS = {
 
 export function openApiPath(services: SystemServices, systems: () => readonly SystemBackend[]): SystemPath {
   const { version } = services.dependencies;
-  const handler = (context: SystemContext, generic: boolean): { readonly kind: "data"; readonly data: Document } => {
+  const handler = (context: SystemContext, generic: boolean): LogicalResponse => {
     const paths = describedPaths(services, context, { generic, systems: systems() });
-    return { kind: "data", data: documentOf(version, paths) };
+    return { kind: "data", data: openApiDocument(version, paths) };
   };
   const path = definePath({
     pattern: "internal/specs/openapi",
@@ -41,21 +48,6 @@ export function openApiPath(services: SystemServices, systems: () => readonly Sy
       "Tells of mounts that the token's policies reach, and without a token of those that everybody may see.",
   });
   return { path, access: "login", run: "transaction", reply: "plain", idempotent: true };
-}
-
-type Document = { readonly [key: string]: JsonValue };
-
-function documentOf(version: string, paths: ReadonlyMap<string, JsonValue>): Document {
-  return {
-    openapi: "3.0.2",
-    info: {
-      title: "Strongroom API",
-      description: "HTTP API that gives you full access to Strongroom. All API routes are prefixed with `/v1/`.",
-      version,
-      license: { name: "Apache 2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
-    },
-    paths: new Map([...paths].toSorted(([a], [b]) => (a < b ? -1 : 1))),
-  };
 }
 
 function describedPaths(

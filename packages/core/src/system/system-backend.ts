@@ -44,7 +44,7 @@ import { rekeyInitPath } from "./rekey-init.ts";
 import { rekeyUpdatePath } from "./rekey-update.ts";
 import { rekeyVerifyPath } from "./rekey-verify.ts";
 import { remountPath, remountStatusPath } from "./remount.ts";
-import { keyStatusPath, rotatePath } from "./rotate.ts";
+import { keyStatusPath, rotateKeyringPath, rotatePath } from "./rotate.ts";
 import { sealPath } from "./seal.ts";
 import { sealStatusPath } from "./seal-status.ts";
 import { stepDownPath } from "./step-down.ts";
@@ -136,6 +136,7 @@ const SYSTEM_PATHS = [
   rekeyInitPath,
   rekeyUpdatePath,
   rekeyVerifyPath,
+  rotateKeyringPath,
   rotatePath,
   remountPath,
   remountStatusPath,

@@ -1,6 +1,6 @@
 /**
  * Which policies a new token gets. Without sudo never more than its parent has; by a role what that allows. `default` comes on
- * its own where the parent has it, with sudo, or by a role, unless it is not wanted.
+ * its own where the parent has it, with sudo, or by a role; where it is not wanted it does not come at all.
  */
 import { LogicalError } from "@strongroom/logical";
 import { asciiLowerCase } from "../policy/ascii.ts";
@@ -23,19 +23,18 @@ export function grantPolicies(
   if (policies.includes(ROOT_POLICY) && !parent.policies.includes(ROOT_POLICY)) {
     throw new LogicalError("invalid_request", "root tokens may not be created without parent token being root");
   }
-  return policies;
+  return wish.noDefaultPolicy ? policies.filter((name) => name !== DEFAULT_POLICY) : policies;
 }
 
-function byParent({ policies, noDefaultPolicy }: PolicyWish, parent: TokenEntry, sudo: boolean): readonly string[] {
+function byParent({ policies }: PolicyWish, parent: TokenEntry, sudo: boolean): readonly string[] {
   const asked = cleanPolicies(policies, false);
-  // What the parent has, "default" if the parent has it: only its coming by itself can be refused.
   if (asked.length === 0) return parent.policies;
-  if (sudo) return cleanPolicies(asked, !noDefaultPolicy);
+  if (sudo) return cleanPolicies(asked, true);
   const held = new Set(parent.policies);
   if (!held.has(ROOT_POLICY) && asked.some((name) => !held.has(name))) {
     throw new LogicalError("invalid_request", "child policies must be subset of parent");
   }
-  return cleanPolicies(asked, !noDefaultPolicy && held.has(DEFAULT_POLICY));
+  return cleanPolicies(asked, held.has(DEFAULT_POLICY));
 }
 
 function restricts(role: TokenRole): boolean {

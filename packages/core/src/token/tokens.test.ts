@@ -97,6 +97,10 @@ describe.each(ROLES)("asked of the %s", (role) => {
       expect((await world.create({ policies: ["reader"] }, by)).policies).toEqual(["default", "reader"]);
       expect((await world.create({ policies: ["reader"], no_default_policy: true }, by)).policies).toEqual(["reader"]);
       expect((await world.create({}, by)).policies).toEqual(["default", "maker", "reader"]);
+      for (const policies of [[], ["default", "maker", "reader"]]) {
+        const made = await world.create({ policies, no_default_policy: true }, by);
+        expect(made.policies).toEqual(["maker", "reader"]);
+      }
       const refusals: readonly (readonly [object, string])[] = [
         [{ policies: ["app"] }, "invalid_request: child policies must be subset of parent"],
         [{ id: "mine" }, "invalid_request: root or sudo privileges required to specify token id"],

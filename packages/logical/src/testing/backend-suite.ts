@@ -109,7 +109,7 @@ function checkDeclaration(path: PathDefinition): void {
 }
 
 function checkHelp(backend: Backend, path: PathDefinition): void {
-  const help = helpFor(backend, { path: "mount/" }, samplePath(path));
+  const help = helpFor(backend, samplePath(path), "1.0.0");
   assert.ok(help !== undefined, "a path has help");
   for (const name of Object.keys(path.fields)) assert.ok(help.help.includes(name), `the help tells of ${name}`);
   parseJson(encodeJson(help));

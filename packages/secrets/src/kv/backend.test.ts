@@ -66,7 +66,7 @@ describe("kvFactory", () => {
   });
 
   it("lists its paths in the mount's help", () => {
-    expect(helpFor(backend, { path: "secret/" }, "")?.help).toContain("data/*path");
+    expect(helpFor(backend, "", "1.0.0")?.help).toContain("data/*path");
   });
 });
 

@@ -24,6 +24,7 @@ export const kvFactory: BackendFactory = {
     ["generic", new Map([["version", "1"]])],
     ["kv-v2", new Map([["version", "2"]])],
   ]),
+  ownOptions: new Set([UPGRADED]),
   create: (mount): Backend => (versionOf(mount.options) === "2" ? versioned : plain),
   retune: (before, after) => {
     const [from, to] = [versionOf(before), versionOf(after)];

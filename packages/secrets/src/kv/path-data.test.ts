@@ -136,7 +136,7 @@ describe("patching data", () => {
     const answer = await mount.ask("PATCH data/foo", { data: { b: 1 } });
     expect(answer).toMatchObject({
       status: 404,
-      text: expect.stringMatching(/^\{"data":null,"metadata":\{.*"version":1/),
+      text: expect.stringMatching(/^\{"created_time":.*"version":1\}$/),
     });
   });
 

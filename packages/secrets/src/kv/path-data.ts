@@ -79,7 +79,7 @@ function patch(context: RequestContext, given: DataFields): LogicalResponse {
   const metadata = rows.metadata(key);
   if (metadata === undefined || metadata.currentVersion === 0) return { kind: "not-found" };
   checkAndSet(given.get("options"), config, metadata);
-  const current = findVersion(metadata, { wanted: 0, nowMs: context.nowMs, field: "data" });
+  const current = findVersion(metadata, { wanted: 0, nowMs: context.nowMs });
   if (!current.found) return current.response;
   const json = mergePatch(rows.document(key, current.number), change);
   return writeVersion(rows, { key, json, metadata, config, nowMs: context.nowMs });
