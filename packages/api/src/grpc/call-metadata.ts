@@ -1,5 +1,6 @@
 /** Who asks, from a call's metadata. What decides that may stand there once: of two values a proxy might pass on either. */
 import type { Metadata } from "@grpc/grpc-js";
+import { namespacePath } from "../namespace.ts";
 import { GrpcRefusal } from "./errors.ts";
 
 const TOKEN = "x-vault-token";
@@ -7,7 +8,6 @@ const NAMESPACE = "x-vault-namespace";
 const WRAP_TTL = "x-vault-wrap-ttl";
 /** HTTP/2 hands a repeated header on as one text with commas, so no token may have one. */
 const TOKEN_FORM = /^[\x21-\x2b\x2d-\x7e]{1,8192}$/;
-const NAMESPACE_FORM = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 
 /** The one token. Throws `GrpcRefusal`. */
 export function tokenOf(metadata: Metadata): Uint8Array {
@@ -23,11 +23,9 @@ export function tokenOf(metadata: Metadata): Uint8Array {
 
 /** Without slashes around it; empty: the root namespace. Throws `GrpcRefusal`. */
 export function namespaceOf(metadata: Metadata): string {
-  const namespace = once(metadata, NAMESPACE)?.replace(/^\/|\/$/g, "") ?? "";
-  if (namespace !== "" && (namespace.length > 1024 || namespace === "root" || !NAMESPACE_FORM.test(namespace))) {
-    throw new GrpcRefusal("bad_metadata", `the metadata "${NAMESPACE}" is not a namespace path`);
-  }
-  return namespace;
+  const path = namespacePath(once(metadata, NAMESPACE) ?? "");
+  if (path === undefined) throw new GrpcRefusal("bad_metadata", `the metadata "${NAMESPACE}" is not a namespace path`);
+  return path;
 }
 
 /** Who asks for a wrapping that cannot be must not get the secret unwrapped. Throws `GrpcRefusal`. */

@@ -4,6 +4,7 @@
  */
 import { parseDuration } from "@strongroom/logical";
 import { StrongroomError } from "@strongroom/runtime";
+import { namespacePath } from "../namespace.ts";
 
 export class BadHeaderError extends StrongroomError {
   readonly code = "bad_header";
@@ -32,9 +33,7 @@ export interface RequestHeaders {
 
 const WRAP_TTL = "error parsing X-Vault-Wrap-TTL header:";
 const TOKEN_MAX_BYTES = 8192;
-const NAMESPACE_MAX_BYTES = 1024;
 const QUOTED = /^"([^"]*)"$/;
-const NAMESPACE = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 
 /** Reads `rawHeaders` (name, value, name, value …). Throws `BadHeaderError`. */
 export function parseHeaders(rawHeaders: readonly string[]): RequestHeaders {
@@ -147,10 +146,7 @@ function wrapTtlOf(ttl: string | undefined, format: string | undefined): number 
 }
 
 function namespaceOf(header: string | undefined): string {
-  if (header === undefined || header === "") return "";
-  const path = header.replace(/^\/|\/$/g, "");
-  if (path.length > NAMESPACE_MAX_BYTES || path === "root" || !NAMESPACE.test(path)) {
-    throw new BadHeaderError("X-Vault-Namespace is not the path of a namespace");
-  }
+  const path = namespacePath(header ?? "");
+  if (path === undefined) throw new BadHeaderError("X-Vault-Namespace is not the path of a namespace");
   return path;
 }
