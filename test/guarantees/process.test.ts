@@ -1,11 +1,13 @@
 /** Promises of docs/guarantees.md that only a whole server process can keep. */
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeJoinToken } from "@strongroom/cluster";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ServerProcess } from "./server-process.ts";
+import { ServerProcess, STRONGROOM } from "./server-process.ts";
 
 let server: ServerProcess;
 
@@ -76,6 +78,24 @@ describe("a server", () => {
     expect(await server.start("-join=srjoin.anything")).toBe(1);
     expect(server.output).toMatch(/was started without a join token/);
     expect(server.output).toMatch(/remove the directory and start again with the token/);
+  });
+
+  it("ends with a sentence where somebody else listens already, a development server too", async () => {
+    const { hostname, port } = new URL(server.address);
+    const other = createServer((socket) => socket.destroy());
+    other.listen(Number(port), hostname);
+    await once(other, "listening");
+    try {
+      expect(await server.start()).toBe(1);
+      expect(server.output).toMatch(/address already in use/);
+      const args = [STRONGROOM, "server", "-dev", `-dev-listen-address=${hostname}:${port}`];
+      const env = { ...process.env, TMPDIR: server.directory };
+      const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8", timeout: 30_000 });
+      expect([status, stderr]).toEqual([1, expect.stringContaining("address already in use")]);
+      expect(readdirSync(server.directory).filter((name) => name.startsWith("strongroom-dev-"))).toEqual([]);
+    } finally {
+      other.close();
+    }
   });
 
   it("keeps the secret of a join token in no file", async () => {

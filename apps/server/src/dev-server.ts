@@ -21,7 +21,7 @@ import { nodeClock, nodeEntropy, nodeRandom, nodeTimers } from "@strongroom/runt
 import { createLogger, type LogLevel } from "./logger.ts";
 import { ReplicaHost } from "./node/replica-host.ts";
 import { type NodeSettings, SettingsError } from "./node/settings.ts";
-import { WorkerHost } from "./node/worker-host.ts";
+import { WorkerHost, type WorkerHostParts } from "./node/worker-host.ts";
 import { WorkerTurnover } from "./node/worker-turnover.ts";
 import { prepareAuditDirectory } from "./wiring/audit.ts";
 
@@ -50,7 +50,6 @@ export async function runDevServer(args: DevArguments): Promise<number> {
 async function serve(settings: NodeSettings, rootTokenId: string | undefined): Promise<number> {
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat, fields: {} });
   const keys = SharedKeys.create();
-  const turnover = WorkerTurnover.create();
   const metrics = new MetricsRegistry();
   const ended = Promise.withResolvers<number>();
   // From the start on, and however often: whoever interrupts it wants the directory gone.
@@ -73,16 +72,42 @@ async function serve(settings: NodeSettings, rootTokenId: string | undefined): P
       ),
     onFatal: fail,
   });
+  try {
+    return await serveWith({ settings, rootTokenId, world, replica, keys, ended: ended.promise, fail });
+  } finally {
+    await replica.close(0);
+    keys.wipe();
+  }
+}
+
+interface DevParts {
+  readonly settings: NodeSettings;
+  readonly rootTokenId: string | undefined;
+  readonly world: DevWorld;
+  readonly replica: ReplicaHost;
+  readonly keys: SharedKeys;
+  /** Resolves to the exit code. */
+  readonly ended: Promise<number>;
+  readonly fail: (error: Error) => void;
+}
+
+/** What the world is made of here. */
+type DevWorld = Pick<WorkerHostParts, "clock" | "timers" | "entropy" | "logger"> & {
+  readonly metrics: MetricsRegistry;
+};
+
+async function serveWith({ settings, rootTokenId, world, replica, keys, ended, fail }: DevParts): Promise<number> {
   const [workerEnd, replicaEnd] = localChannelPair<readonly WorkerToReplica[], readonly ReplicaToWorker[]>(nodeTimers);
   replica.attach(replicaEnd);
   prepareAuditDirectory(settings, world);
+  const turnover = WorkerTurnover.create();
   const worker = await WorkerHost.open({
     ...world,
     settings,
     index: 0,
     keys,
     channel: workerEnd,
-    metricsText: async () => metricsText([metrics.snapshot()]),
+    metricsText: async () => metricsText([world.metrics.snapshot()]),
     onCertified: () => void replica.certified().catch((error: unknown) => fail(asError(error))),
     // There is no other thread to take over: a development server that was sealed is opened with its share again.
     turnover,
@@ -92,16 +117,17 @@ async function serve(settings: NodeSettings, rootTokenId: string | undefined): P
     loopbackHostsOnly: true,
     ...(rootTokenId === undefined ? {} : { firstRootToken: utf8(rootTokenId) }),
   });
-  const { unsealKey, rootToken } = await initialise(worker);
-  process.stdout.write(banner(settings, unsealKey, rootToken));
-  const reopen = (): void => worker.reopenAuditDevices();
-  process.on("SIGHUP", reopen);
-  const code = await ended.promise;
-  process.off("SIGHUP", reopen);
-  await worker.close(0);
-  await replica.close(0);
-  keys.wipe();
-  return code;
+  try {
+    const { unsealKey, rootToken } = await initialise(worker);
+    process.stdout.write(banner(settings, unsealKey, rootToken));
+    const reopen = (): void => worker.reopenAuditDevices();
+    process.on("SIGHUP", reopen);
+    const code = await ended;
+    process.off("SIGHUP", reopen);
+    return code;
+  } finally {
+    await worker.close(0);
+  }
 }
 
 async function initialise({ core }: WorkerHost): Promise<{ readonly unsealKey: string; readonly rootToken: string }> {

@@ -151,7 +151,6 @@ export class WorkerHost {
     if (parts.index === 0)
       closers.push(await startDuties({ ...parts, core, store, cluster, barrier, manager, identity, self, seal }));
     if (parts.index === 0) closers.push(audit.startDevices({ core, store }));
-    const doors = await openDoors(parts, core);
     closers.push(
       () => core.close(),
       () => passwords.close(),
@@ -159,7 +158,13 @@ export class WorkerHost {
       () => store.close(),
       () => port.close(),
     );
-    return new WorkerHost({ core, store, audit, doors, closers });
+    try {
+      const doors = await openDoors(parts, core);
+      return new WorkerHost({ core, store, audit, doors, closers });
+    } catch (error) {
+      for (const close of closers) await close();
+      throw error;
+    }
   }
 
   get addresses(): readonly string[] {
@@ -301,12 +306,18 @@ function isDemoted(store: WorkerStore, nodeId: number): boolean {
   }
 }
 
+/** All of them, or none. */
 async function openDoors(parts: WorkerHostParts, core: Core): Promise<readonly Door[]> {
   const { settings } = parts;
-  return Promise.all([
+  const opening = await Promise.allSettled([
     ...settings.listeners.map((listener) => openHttp(parts, core, listener)),
     ...settings.grpcListeners.map((listener) => openGrpc(parts, core, listener)),
   ]);
+  const doors = opening.flatMap((door) => (door.status === "fulfilled" ? [door.value] : []));
+  const failed = opening.find((door) => door.status === "rejected");
+  if (failed === undefined) return doors;
+  for (const door of doors) await door.close(0);
+  throw asError(failed.reason);
 }
 
 function openHttp(parts: WorkerHostParts, core: Core, listener: ListenerSettings): Promise<Door> {
