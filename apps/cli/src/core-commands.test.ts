@@ -139,6 +139,32 @@ describe("a command", () => {
     });
   }
 
+  it.each([
+    ["delete secret/a", "DELETE /v1/secret/a"],
+    ["kv delete team/a", "DELETE /v1/team/data/a"],
+    ["kv undelete -versions=1 team/a", "PUT /v1/team/undelete/a"],
+    ["kv destroy -versions=1 team/a", "PUT /v1/team/destroy/a"],
+    ["kv metadata put -max-versions=2 team/a", "PUT /v1/team/metadata/a"],
+    ["kv metadata patch -max-versions=2 team/a", "PATCH /v1/team/metadata/a"],
+    ["kv enable-versioning team", "POST /v1/sys/mounts/team/tune"],
+    ["operator raft remove-peer n", "POST /v1/sys/storage/raft/remove-peer"],
+    ["operator raft autopilot set-config -min-quorum=5", "POST /v1/sys/storage/raft/autopilot/configuration"],
+  ])("%s says that it is done to people alone, and does nothing where it could not say so", async (line, request) => {
+    harness.routes = {
+      "GET /v1/sys/internal/ui/mounts/team/a": [
+        200,
+        { data: { path: "team/", type: "kv", options: { version: "2" } } },
+      ],
+      [request]: [204],
+    };
+    expect((await harness.run(line.split(" "))).out).toMatch(/^Success! /);
+    const environment = { VAULT_FORMAT: "json" };
+    expect(await harness.run(line.split(" "), { environment })).toEqual({ code: 0, out: "", err: "" });
+    harness.seen.length = 0;
+    const { code } = await harness.run([...line.split(" "), "-format=xml"]);
+    expect([code, harness.seen.filter(({ method }) => method !== "GET")]).toEqual([1, []]);
+  });
+
   it("asks for a wrapped answer, and shows what comes back", async () => {
     const wrap = { token: "hvs.w", accessor: "a", ttl: 300, creation_time: "2030", creation_path: "secret/data/a" };
     harness.routes = { "GET /v1/secret/data/a": [200, { wrap_info: wrap }] };

@@ -73,6 +73,12 @@ export function print(context: Context, format: Format, printable: Printable, fi
   }
 }
 
+/** That something was done which answers nothing: a sentence for people, and silence for programs, as Vault's tool has it. */
+export function printDone(context: Context, format: Format, sentence: string): number {
+  if (format === "table") context.terminal.out(`${sentence}\n`);
+  return EXIT.ok;
+}
+
 function printField(
   context: Context,
   format: Format,

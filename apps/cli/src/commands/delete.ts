@@ -1,6 +1,6 @@
 import { apiPath } from "../api-path.ts";
-import { type Command, defineCommand, EXIT } from "../command.ts";
-import { print } from "../output.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { print, printDone } from "../output.ts";
 import { queryArguments } from "../query-arguments.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
@@ -14,11 +14,10 @@ export const deletePath: Command = defineCommand({
   async run(context, { flags, positional }) {
     const [typed = "", ...parameters] = positional;
     const path = apiPath(typed);
+    const format = formatFrom(context, flags.format);
     const request = { method: "DELETE", path, query: queryArguments(parameters) } as const;
     const response = await new ServerApi(connectionFrom(context, flags)).call(request);
-    const format = formatFrom(context, flags.format);
     if (response.json !== undefined) return print(context, format, { body: response.json });
-    if (format === "table") context.terminal.out(`Success! Data deleted (if it existed) at: ${path}\n`);
-    return EXIT.ok;
+    return printDone(context, format, `Success! Data deleted (if it existed) at: ${path}`);
   },
 });

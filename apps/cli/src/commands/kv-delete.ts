@@ -1,7 +1,8 @@
-import { type Command, defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG, versionsFrom } from "../kv-path.ts";
+import { printDone } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
-import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
+import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
 export const kvDelete: Command = defineCommand({
   usage: "[options] PATH",
@@ -12,10 +13,12 @@ export const kvDelete: Command = defineCommand({
   flags: {
     ...CONNECTION_FLAGS,
     ...MOUNT_FLAG,
+    ...FORMAT_FLAG,
     versions: { kind: "list", value: "N[,N…]", help: "The versions to delete; the newest." },
   },
   positional: { min: 1, max: 1 },
   async run(context, { flags, positional }) {
+    const format = formatFrom(context, flags.format);
     const versions = versionsFrom(flags.versions);
     const api = new ServerApi(connectionFrom(context, flags));
     const target = await kvPath(api, positional[0] ?? "", flags.mount, versions.length === 0 ? undefined : "versions");
@@ -23,7 +26,6 @@ export const kvDelete: Command = defineCommand({
     await api.call(
       versions.length === 0 ? { method: "DELETE", path } : { method: "PUT", path, body: JSON.stringify({ versions }) },
     );
-    context.terminal.out(`Success! Data deleted (if it existed) at: ${endpoint(target, "data")}\n`);
-    return EXIT.ok;
+    return printDone(context, format, `Success! Data deleted (if it existed) at: ${endpoint(target, "data")}`);
   },
 });

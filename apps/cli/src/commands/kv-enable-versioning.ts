@@ -1,6 +1,7 @@
-import { type Command, defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { printDone } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
-import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
+import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
 export const kvEnableVersioning: Command = defineCommand({
   usage: "[options] MOUNT",
@@ -8,9 +9,10 @@ export const kvEnableVersioning: Command = defineCommand({
 so on from then on.
 
   strongroom kv enable-versioning team`,
-  flags: CONNECTION_FLAGS,
+  flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },
   positional: { min: 1, max: 1 },
   async run(context, { flags, positional }) {
+    const format = formatFrom(context, flags.format);
     const mount = (positional[0] ?? "").replace(/^\/+|\/+$/g, "");
     const body = JSON.stringify({ options: { version: "2" } });
     await new ServerApi(connectionFrom(context, flags)).call({
@@ -18,7 +20,6 @@ so on from then on.
       path: `sys/mounts/${mount}/tune`,
       body,
     });
-    context.terminal.out(`Success! Tuned the secrets engine at: ${mount}/\n`);
-    return EXIT.ok;
+    return printDone(context, format, `Success! Tuned the secrets engine at: ${mount}/`);
   },
 });

@@ -1,8 +1,9 @@
-import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
+import { type Command, defineCommand, LocalError } from "../command.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
 import { KV_SETTINGS, settingsBody } from "../kv-settings.ts";
+import { printDone } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
-import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
+import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
 export const kvMetadataPatch: Command = defineCommand({
   usage: "[options] PATH",
@@ -13,6 +14,7 @@ export const kvMetadataPatch: Command = defineCommand({
   flags: {
     ...CONNECTION_FLAGS,
     ...MOUNT_FLAG,
+    ...FORMAT_FLAG,
     ...KV_SETTINGS,
     "remove-custom-metadata": {
       kind: "list",
@@ -22,6 +24,7 @@ export const kvMetadataPatch: Command = defineCommand({
   },
   positional: { min: 1, max: 1 },
   async run(context, { flags, positional }) {
+    const format = formatFrom(context, flags.format);
     const { custom_metadata: notes, ...settings } = settingsBody(flags);
     const removed = flags["remove-custom-metadata"].map((name) => [name, null] as const);
     // RFC 7396: null takes a member away.
@@ -31,7 +34,6 @@ export const kvMetadataPatch: Command = defineCommand({
     const api = new ServerApi(connectionFrom(context, flags));
     const path = endpoint(await kvPath(api, positional[0] ?? "", flags.mount, "versions"), "metadata");
     await api.call({ method: "PATCH", path, body: JSON.stringify(body) });
-    context.terminal.out(`Success! Data written to: ${path}\n`);
-    return EXIT.ok;
+    return printDone(context, format, `Success! Data written to: ${path}`);
   },
 });

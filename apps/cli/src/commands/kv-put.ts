@@ -1,7 +1,7 @@
-import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
+import { type Command, defineCommand, LocalError } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
 import { endpoint, kvPath, MOUNT_FLAG } from "../kv-path.ts";
-import { keyValueTable, print } from "../output.ts";
+import { keyValueTable, print, printDone } from "../output.ts";
 import { printSecret } from "../secret-output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
@@ -32,8 +32,7 @@ export const kvPut: Command = defineCommand({
       if (flags.cas !== undefined)
         throw new LocalError(`The secrets of ${found.mount} have no versions, so -cas has none to name.`);
       await api.call({ method: "PUT", path: target, body: data });
-      if (format === "table") context.terminal.out(`Success! Data written to: ${target}\n`);
-      return EXIT.ok;
+      return printDone(context, format, `Success! Data written to: ${target}`);
     }
     // The data is spliced in as text: what the user's file says is what is stored, digit by digit.
     const options = flags.cas === undefined ? "" : `,"options":{"cas":${flags.cas}}`;

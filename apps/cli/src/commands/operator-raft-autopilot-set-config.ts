@@ -1,6 +1,7 @@
-import { type Command, defineCommand, EXIT, LocalError } from "../command.ts";
+import { type Command, defineCommand, LocalError } from "../command.ts";
+import { printDone } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
-import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
+import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
 const SETTINGS = [
   "cleanup-dead-servers",
@@ -18,6 +19,7 @@ export const operatorRaftAutopilotSetConfig: Command = defineCommand({
   strongroom operator raft autopilot set-config -cleanup-dead-servers=true -dead-server-last-contact-threshold=1h -min-quorum=3`,
   flags: {
     ...CONNECTION_FLAGS,
+    ...FORMAT_FLAG,
     "cleanup-dead-servers": { kind: "string", help: "true or false: remove members that were silent for too long." },
     "last-contact-threshold": { kind: "string", help: "Silent for longer, a member is unhealthy: a duration." },
     "dead-server-last-contact-threshold": {
@@ -30,6 +32,7 @@ export const operatorRaftAutopilotSetConfig: Command = defineCommand({
   },
   positional: { min: 0, max: 0 },
   async run(context, { flags }) {
+    const format = formatFrom(context, flags.format);
     const given = SETTINGS.flatMap((name) => {
       const value = flags[name];
       return value === undefined ? [] : [[name.replaceAll("-", "_"), value] as const];
@@ -38,7 +41,6 @@ export const operatorRaftAutopilotSetConfig: Command = defineCommand({
     const body = JSON.stringify(Object.fromEntries(given));
     const api = new ServerApi(connectionFrom(context, flags));
     await api.call({ method: "POST", path: "sys/storage/raft/autopilot/configuration", body });
-    context.terminal.out("Success! The settings are changed.\n");
-    return EXIT.ok;
+    return printDone(context, format, "Success! The settings are changed.");
   },
 });

@@ -1,6 +1,7 @@
-import { type Command, defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { printDone } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
-import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
+import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
 export const operatorRaftRemovePeer: Command = defineCommand({
   usage: "[options] NODE",
@@ -8,9 +9,10 @@ export const operatorRaftRemovePeer: Command = defineCommand({
 machine that is to return joins again with an empty data directory and a new token.
 
   strongroom operator raft remove-peer node-1`,
-  flags: { ...CONNECTION_FLAGS },
+  flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },
   positional: { min: 1, max: 1 },
   async run(context, { flags, positional }) {
+    const format = formatFrom(context, flags.format);
     const [node = ""] = positional;
     const api = new ServerApi(connectionFrom(context, flags));
     await api.call({
@@ -18,7 +20,6 @@ machine that is to return joins again with an empty data directory and a new tok
       path: "sys/storage/raft/remove-peer",
       body: JSON.stringify({ server_id: node }),
     });
-    context.terminal.out(`Success! ${node} is no member any more.\n`);
-    return EXIT.ok;
+    return printDone(context, format, `Success! ${node} is no member any more.`);
   },
 });

@@ -1,6 +1,7 @@
-import { type Command, defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { print } from "../output.ts";
 import { ServerApi } from "../server-api.ts";
-import { CONNECTION_FLAGS, connectionFrom } from "../settings.ts";
+import { CONNECTION_FLAGS, connectionFrom, FORMAT_FLAG, formatFrom } from "../settings.ts";
 
 export const operatorRotate: Command = defineCommand({
   usage: "[options]",
@@ -9,13 +10,17 @@ and the root key stay the same; \`operator rekey\` changes these.
 
   strongroom operator rotate
   strongroom operator key-status`,
-  flags: CONNECTION_FLAGS,
+  flags: { ...CONNECTION_FLAGS, ...FORMAT_FLAG },
   positional: { min: 0, max: 0 },
   async run(context, { flags }) {
+    const format = formatFrom(context, flags.format);
     const api = new ServerApi(connectionFrom(context, flags));
     await api.call({ method: "PUT", path: "sys/rotate" });
     const { json } = await api.call({ method: "GET", path: "sys/key-status" });
-    context.terminal.out(`Success! New rows are sealed with the key of term ${String(json?.data?.["term"])}.\n`);
-    return EXIT.ok;
+    const data = json?.data ?? {};
+    return print(context, format, {
+      body: data,
+      table: () => `Success! New rows are sealed with the key of term ${String(data["term"])}.\n`,
+    });
   },
 });

@@ -1,6 +1,7 @@
 import { apiPath } from "../api-path.ts";
-import { type Command, defineCommand, EXIT } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { dataArguments } from "../data-arguments.ts";
+import { printDone } from "../output.ts";
 import { printSecret } from "../secret-output.ts";
 import { ServerApi } from "../server-api.ts";
 import { CONNECTION_FLAGS, connectionFrom, FIELD_FLAG, FORMAT_FLAG, formatFrom } from "../settings.ts";
@@ -15,13 +16,10 @@ export const patch: Command = defineCommand({
   async run(context, { flags, positional }) {
     const [typed = "", ...data] = positional;
     const path = apiPath(typed);
+    const format = formatFrom(context, flags.format);
     const body = await dataArguments(context, data);
     const response = await new ServerApi(connectionFrom(context, flags)).call({ method: "PATCH", path, body });
-    const format = formatFrom(context, flags.format);
-    if (response.json === undefined) {
-      if (format === "table") context.terminal.out(`Success! Data written to: ${path}\n`);
-      return EXIT.ok;
-    }
+    if (response.json === undefined) return printDone(context, format, `Success! Data written to: ${path}`);
     return printSecret(context, format, response.json, flags.field);
   },
 });

@@ -21,6 +21,7 @@ export const server: Command = defineCommand({
       value: "ID",
       help: "The root token of the development server. VAULT_DEV_ROOT_TOKEN_ID.",
     },
+    "dev-no-store-token": { kind: "switch", help: "Accepted for Vault's scripts: the root token is never stored." },
     "dev-listen-address": {
       kind: "string",
       value: "HOST:PORT",
