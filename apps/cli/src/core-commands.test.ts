@@ -186,6 +186,11 @@ describe("what is shown of the cluster", () => {
     expect((await harness.run(["operator", "members"])).out).toMatch(
       /n1 +https:\/\/a:1 +https:\/\/a:2 +true +<nil>\n$/,
     );
+    const listed = await harness.run(["list", "-detailed", "sys/version-history"]);
+    expect(listed.out).toMatch(/^Keys +build_date +timestamp_installed\n/);
+    expect(listed.out).toMatch(/0\.1\.0 +2029-01-01T00:00:00Z +2030-01-02T03:04:05Z\n$/);
+    const json = await harness.run(["list", "-detailed", "-format=json", "sys/version-history"]);
+    expect(JSON.parse(json.out)).toEqual({ data: { keys: ["0.1.0"], key_info: { "0.1.0": info } } });
     expect((await harness.run(["version-history"])).out).toMatch(
       /0\.1\.0 +2030-01-02T03:04:05Z +2029-01-01T00:00:00Z\n$/,
     );

@@ -126,6 +126,17 @@ export function printKeys(context: Context, format: Format, body: ApiBody): numb
   return EXIT.ok;
 }
 
+/** A list of keys with what `key_info` says of each, a column a member. */
+export function printDetailedKeys(context: Context, format: Format, body: ApiBody): number {
+  const { keys = [], key_info: info = {} } = (body.data ?? {}) as {
+    readonly keys?: readonly string[];
+    readonly key_info?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  };
+  const columns = [...new Set(Object.values(info).flatMap(Object.keys))].sort();
+  const rows = keys.map((key) => [key, ...columns.map((column) => display(info[key]?.[column]))]);
+  return print(context, format, { body, table: () => table(["Keys", ...columns], rows) });
+}
+
 function yaml(value: unknown): string {
   return stringify(value, (_key, member: unknown) => {
     const source = exactSource(member);
