@@ -456,7 +456,9 @@ describe("the cluster's endpoints", () => {
     expect(bodyOf(await node.call("read", "sys/health"))).toMatchObject({ disk_low: true });
     expect(await status()).toBe(200);
     expect(await status({ standbycode: "429" })).toBe(429);
-    expect(await status({ standbycode: "429", standbyok: "true" })).toBe(200);
+    for (const standbyok of ["true", "1", ""]) expect(await status({ standbycode: "429", standbyok })).toBe(200);
+    expect(await status({ standbycode: "429", standbyok: "false", perfstandbyok: "" })).toBe(429);
+    await expect(status({ standbyok: "maybe" })).rejects.toThrow('field "standbyok": expected true or false');
     await node.call("update", "sys/seal");
     expect(await status()).toBe(503);
     expect(await status({ sealedcode: "299" })).toBe(299);

@@ -4,6 +4,7 @@
  */
 export type { Backend, BackendDefinition, BackendFactory, OperationDefinition, PathDefinition } from "./backend.ts";
 export { defineBackend, definePath } from "./backend.ts";
+export { coerceField } from "./coerce.ts";
 export type { Call } from "./dispatch.ts";
 export { callOf, dispatch, resolveOperation, runCall } from "./dispatch.ts";
 export { formatDuration, parseDuration } from "./duration.ts";

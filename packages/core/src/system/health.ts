@@ -2,7 +2,7 @@
  * `sys/health`: for load balancers. Codes are Vault's with one difference: an unsealed follower answers 200 with
  * `standby: true`, because it serves everything; `standbycode` still overrides.
  */
-import { definePath, LogicalError } from "@strongroom/logical";
+import { coerceField, definePath, LogicalError } from "@strongroom/logical";
 import type { SystemPath, SystemServices } from "./system-path.ts";
 
 const CODES = {
@@ -18,14 +18,19 @@ export function healthPath({ dependencies }: SystemServices): SystemPath {
     pattern: "health",
     fields: {
       ...CODES,
-      standbyok: { type: "bool", description: "An open follower counts as the leader does.", default: false },
-      perfstandbyok: { type: "bool", description: "Ignored.", default: false },
+      standbyok: {
+        type: "string",
+        description: "An open follower counts as the leader does, unless it is false; the name alone does.",
+        default: "false",
+      },
+      perfstandbyok: { type: "string", description: "Ignored." },
     },
     operations: {
       read: {
         summary: "The health of this node.",
         handler: async (_context, _request, fields) => {
           const codes = readCodes((name) => fields.get(name));
+          const standbyOk = isSet("standbyok", fields.get("standbyok"));
           const status = await seal.status();
           const leader = store.isLeaderNode();
           const { diskLow } = await cluster.status();
@@ -33,7 +38,7 @@ export function healthPath({ dependencies }: SystemServices): SystemPath {
             ? codes.uninitcode
             : status.sealed
               ? codes.sealedcode
-              : leader || fields.get("standbyok")
+              : leader || standbyOk
                 ? codes.activecode
                 : codes.standbycode;
           const identity =
@@ -64,6 +69,11 @@ export function healthPath({ dependencies }: SystemServices): SystemPath {
     description: "GET and HEAD. The status tells the state; each can be set by a parameter.",
   });
   return { path, access: "open", run: "effect", reply: "plain" };
+}
+
+/** Load balancers ask for `?standbyok`, without a value. Throws `LogicalError` for what is no boolean. */
+function isSet(name: string, given: string): boolean {
+  return given === "" || coerceField("bool", name, given) === true;
 }
 
 type CodeName = keyof typeof CODES;
