@@ -187,9 +187,7 @@ export class Mounts {
   onInvalidation(event: Invalidation): void {
     if (changesEpoch(event)) this.#cache.clear(event.index);
     if (event.type === "all") this.#decodedRows.clear(event.index);
-    else
-      for (const key of event.keys)
-        if (key[0] === KEY_KIND.barrier) this.#decodedRows.invalidate(key, event.index);
+    else for (const key of event.keys) if (key[0] === KEY_KIND.barrier) this.#decodedRows.invalidate(key, event.index);
   }
 
   #load(tx: Transaction): MountTableState {
