@@ -1,8 +1,8 @@
 /**
  * `npm run bench -- vault --peer bao`: what applications do all day, with every access written to a file by an audit device:
  * KV reads and durable KV writes, AppRole logins, new tokens. The same load, by the same client, on Strongroom and on its
- * peer, one after the other on the same machine, each as three nodes over TLS; and on a bare `node:https` server, which
- * answers as much and does nothing, as the limit.
+ * peer, each as three nodes over TLS on the same machine; and on a bare `node:https` server, which answers as much and does
+ * nothing, as the limit. They take turns row by row, so that a minute in which the machine is slow is all of theirs.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -23,7 +23,17 @@ interface Row extends LoadResult {
   readonly serverCpuUs: number;
 }
 
+/** Who takes a turn at a work. */
+interface Entrant {
+  readonly subject: Subject;
+  readonly work: string;
+  readonly recipe: Recipe;
+}
+
 const CLIENTS = [1, 16, 64];
+const KV = "/v1/secret/data/bench/%d";
+/** Writes first: they make what is read. */
+const WORKS = ["KV write", "KV read", "AppRole login", "token create"] as const;
 /** Of a server without a compiler, for its caches. */
 const PEER_WARM_UP_SECONDS = 3;
 
@@ -40,27 +50,34 @@ export async function vaultBench(args: readonly string[]): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "strongroom-bench-"));
   const port = values["base-port"];
   const rows: Row[] = [];
-  const measure = async (subject: Subject, works: Readonly<Record<string, Recipe>>, warmUp: number): Promise<void> => {
-    try {
-      for (const [i, [work, recipe]] of Object.entries(works).entries()) {
-        // The first minute of a fresh process is its compiler's.
-        const seconds = i === 0 ? warmUp : Math.max(PEER_WARM_UP_SECONDS, Math.round(warmUp / 4));
-        await wrkRecipe({ targets: subject.targets, clients: 32, seconds, recipe });
-        for (const clients of CLIENTS) rows.push(await run(subject, work, recipe, clients, values.seconds));
-      }
-    } finally {
-      await subject.close();
+  const open: Subject[] = [];
+  const started = async (starting: Promise<Subject>): Promise<Subject> => {
+    const subject = await starting;
+    open.push(subject);
+    return subject;
+  };
+  const contest = async (entrants: readonly Entrant[], warmUp: number): Promise<void> => {
+    for (const { subject, recipe } of entrants) {
+      const seconds = subject.name === "strongroom" ? warmUp : PEER_WARM_UP_SECONDS;
+      await wrkRecipe({ targets: subject.targets, clients: 32, seconds, recipe });
+    }
+    for (const clients of CLIENTS) {
+      for (const entrant of entrants) rows.push(await run(entrant, clients, values.seconds));
     }
   };
   process.stdout.write(`${header()}\n`);
   try {
-    const bare = await startBareServer({ directory, port: port + 90 });
-    await measure(bare, { "bare https": { method: "GET", path: "/v1/secret/data/bench/%d" } }, 5);
-    const strongroom = await startStrongroom({ directory: join(directory, "strongroom"), basePort: port });
-    await measure(strongroom, worksOf(strongroom), values["warm-up"]);
+    const bare = await started(startBareServer({ directory, port: port + 90 }));
+    const peers = [await started(startStrongroom({ directory: join(directory, "strongroom"), basePort: port }))];
     if (values.peer === "bao") {
-      const bao = await startBao({ directory: join(directory, "bao"), basePort: port + 40 });
-      await measure(bao, worksOf(bao), PEER_WARM_UP_SECONDS);
+      peers.push(await started(startBao({ directory: join(directory, "bao"), basePort: port + 40 })));
+    }
+    for (const [i, work] of WORKS.entries()) {
+      const entrants = peers.map((subject) => ({ subject, work, recipe: recipeOf(work, subject) }));
+      const limit = { subject: bare, work: "bare https", recipe: { method: "GET", path: KV } } as const;
+      // The first minute of a fresh process is its compiler's.
+      const warmUp = i === 0 ? values["warm-up"] : Math.round(values["warm-up"] / 4);
+      await contest(work === "KV read" ? [limit, ...entrants] : entrants, warmUp);
     }
     process.stdout.write(`\n${comparison(rows)}`);
     mkdirSync(join(values.json, ".."), { recursive: true });
@@ -68,26 +85,27 @@ export async function vaultBench(args: readonly string[]): Promise<void> {
     writeFileSync(values.json, `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
     process.stdout.write(`\nWritten to ${values.json}\n`);
   } finally {
+    for (const subject of open) await subject.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** Writes first: they make what is read. */
-function worksOf({ token, roleId, secretId }: Subject): Readonly<Record<string, Recipe>> {
-  const kv = "/v1/secret/data/bench/%d";
-  return {
-    "KV write": { method: "POST", path: kv, body: kvBody(), token },
-    "KV read": { method: "GET", path: kv, token },
-    "AppRole login": {
-      method: "POST",
-      path: "/v1/auth/approle/login",
-      body: JSON.stringify({ role_id: roleId, secret_id: secretId }),
-    },
-    "token create": { method: "POST", path: "/v1/auth/token/create", body: '{"ttl":"1h"}', token },
-  };
+function recipeOf(work: (typeof WORKS)[number], { token, roleId, secretId }: Subject): Recipe {
+  switch (work) {
+    case "KV write":
+      return { method: "POST", path: KV, body: kvBody(), token };
+    case "KV read":
+      return { method: "GET", path: KV, token };
+    case "AppRole login": {
+      const body = JSON.stringify({ role_id: roleId, secret_id: secretId });
+      return { method: "POST", path: "/v1/auth/approle/login", body };
+    }
+    case "token create":
+      return { method: "POST", path: "/v1/auth/token/create", body: '{"ttl":"1h"}', token };
+  }
 }
 
-async function run(subject: Subject, work: string, recipe: Recipe, clients: number, seconds: number): Promise<Row> {
+async function run({ subject, work, recipe }: Entrant, clients: number, seconds: number): Promise<Row> {
   const cpu = (): number => subject.pids().reduce((sum, pid) => sum + processCpuUs(pid), 0);
   const before = cpu();
   const result = await wrkRecipe({ targets: subject.targets, clients, seconds, recipe });
