@@ -85,7 +85,7 @@ export async function vaultBench(args: readonly string[]): Promise<void> {
     writeFileSync(values.json, `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
     process.stdout.write(`\nWritten to ${values.json}\n`);
   } finally {
-    for (const subject of open) await subject.close();
+    await Promise.all(open.map((subject) => subject.close()));
     rmSync(directory, { recursive: true, force: true });
   }
 }

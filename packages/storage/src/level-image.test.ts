@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ByteWriter, utf8 } from "@strongroom/runtime";
 import { afterAll, describe, expect, it } from "vitest";
-import { TableOpenError } from "./errors.ts";
+import { TableOpenError, TableReadError } from "./errors.ts";
 import { LevelImage } from "./level-image.ts";
 import { LevelTable } from "./level-table.ts";
 import type { Table, TableOp } from "./table.ts";
@@ -106,6 +106,15 @@ describe("the image of a table of LevelDB", () => {
     expect(await iterator.next(9)).toHaveLength(3);
     await iterator.close();
     await image.close();
+    await table.close();
+  });
+
+  it("tells a table file that is gone as damage, which is not tried again later", async () => {
+    const directory = newDirectory();
+    const table = await filled(directory, 3, 10);
+    await table.flush();
+    for (const name of await readdir(directory)) if (name.endsWith(".ldb")) await rm(join(directory, name));
+    await expect(table.image()).rejects.toThrow(TableReadError);
     await table.close();
   });
 

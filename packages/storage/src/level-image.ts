@@ -7,7 +7,7 @@
 import { copyFile, link, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { asError } from "@strongroom/runtime";
-import { TableOpenError } from "./errors.ts";
+import { TableOpenError, TableReadError } from "./errors.ts";
 import { type KeyRange, keyAfter } from "./keys.ts";
 import type { Table, TableEntry, TableImage, TableImageIterator, TableSnapshot } from "./table.ts";
 
@@ -29,7 +29,7 @@ export class LevelImage implements TableImage {
     this.#open = open;
   }
 
-  /** Of the table that lies open in `source`, as its last flush or a later one left it. Throws `TableOpenError`. */
+  /** Of the table that lies open in `source`, as its last flush or a later one left it. Throws `TableOpenError`, `TableReadError`. */
   static async make(source: string, directory: string, open: OpenImage): Promise<LevelImage> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -40,9 +40,8 @@ export class LevelImage implements TableImage {
       } catch (cause) {
         await rm(directory, { recursive: true, force: true });
         if (attempt < ATTEMPTS) continue;
-        throw new TableOpenError(`cannot make an image of the table in ${source}: ${asError(cause).message}`, {
-          cause,
-        });
+        const message = `cannot make an image of the table in ${source}: ${asError(cause).message}`;
+        throw isDamage(cause) ? new TableReadError(message, { cause }) : new TableOpenError(message, { cause });
       }
     }
   }
@@ -110,6 +109,14 @@ class LevelImageIterator implements TableImageIterator {
     const snapshot = table.snapshot();
     return { table, snapshot, iterator: snapshot.iterator({ gte: this.#from, lt: this.#lt }) };
   }
+}
+
+/** Whether LevelDB finds the files to be wrong or missing; other causes are the disk's, and may pass. */
+function isDamage(cause: unknown): boolean {
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    if ("code" in error && error.code === "LEVEL_CORRUPTION") return true;
+  }
+  return false;
 }
 
 async function nameFiles(source: string, directory: string): Promise<void> {

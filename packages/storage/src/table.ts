@@ -28,7 +28,7 @@ export interface Table {
   /**
    * A view of the batches that the last completed flush covers, or of more, for whoever reads a great part of all rows: it leaves
    * nothing of them in memory, and is slow to begin. One at a time of a thread. The caller closes it, before the table. Throws `TableOpenError` where
-   * the disk has no room or no second names for files; the table is none the worse for it.
+   * the disk has no room or no second names for files, and the table is none the worse for it; `TableReadError` where files are damaged.
    */
   image(): Promise<TableImage>;
   /** When it settles, all batches that were complete when it was called survive a power cut. */

@@ -11,6 +11,7 @@ import {
   type TableImage,
   type TableOp,
   TableOpenError,
+  TableReadError,
 } from "@strongroom/storage";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
@@ -157,6 +158,13 @@ describe("the scrubber", () => {
     table.writeSync(filled.map(({ key: at, value }) => ({ type: "put", key: at, value })));
     await advance(1_000, 3);
     expect([results.map(({ rows }) => rows), errors.length]).toEqual([[10], 0]);
+  });
+
+  it("reports a table whose files are damaged, and puts nothing off", async () => {
+    const image = () => Promise.reject(new TableReadError("Corruption: 1 missing files"));
+    const { results, errors, putOff, advance } = started({ image });
+    await advance(1_000, 2);
+    expect([results.length, errors.length, putOff.length]).toEqual([0, 1, 0]);
   });
 
   it("puts a pass off where the disk has no room for an image, and comes back to it", async () => {
